@@ -1,0 +1,12 @@
+//! The wire contract: generated stubs, conversions between wire and domain types, who may call what, and mutual TLS.
+//!
+//! It knows nothing of what a message does. Conversions live in `convert`, one file per object; domain errors meet gRPC statuses in
+//! `status` alone.
+
+/// The generated messages, clients and servers.
+#[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
+pub mod pb {
+    tonic::include_proto!("cluster.v1");
+}
+
+pub mod callers;

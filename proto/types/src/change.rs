@@ -1,0 +1,144 @@
+//! Changes of the replicated state: what a log entry holds.
+//!
+//! `cluster-state` applies them, the same everywhere. A change that meets another state than it expects is rejected: an outcome, not an
+//! error, and nothing of it is applied. Each writer of a field has a step of its own, so that a node's report and a manager's wish for
+//! the same task do not collide.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ContainerStatus, DesiredState, ManagerSeat, NodeDescription, NodeId, NodeStatus, Object, ObjectKey, RequestId, ServiceId, TaskId,
+    TaskStatus, Timestamp, UpdateStatus, Version,
+};
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Idempotency key: applied once however often it is proposed.
+    pub request: RequestId,
+    /// The proposer's clock: the only time that apply knows.
+    pub at: Timestamp,
+    /// What happens when one of the changes is rejected.
+    pub mode: EntryMode,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+}
+
+/// What happens to an entry when one of its changes is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryMode {
+    /// All or nothing: what a user asked for.
+    Atomic,
+    /// Each for itself: plans and reports, which look again anyway.
+    Each,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// A new object. Rejected when its id, or the name of a service, is taken.
+    Create(Object),
+    /// Another content of an object at version `expect`. For services and nodes only the spec and, for the cluster, all is taken.
+    Update {
+        /// The new content.
+        object: Object,
+        /// The version that the writer saw.
+        expect: Version,
+    },
+    /// An object goes; a service takes nothing with it: its tasks are removed by the deciders.
+    Remove {
+        /// Which.
+        key: ObjectKey,
+        /// The version that the writer saw; none when it must go whatever it is.
+        expect: Option<Version>,
+    },
+    /// One field of a task.
+    Task(TaskId, TaskStep),
+    /// One field of a node.
+    Node(NodeId, NodeStep),
+    /// One field of a service.
+    Service(ServiceId, ServiceStep),
+}
+
+/// A change of one field of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TaskStep {
+    /// The scheduler places it: node and state `Assigned`. Rejected when it has a node, is no longer wanted, or the node is gone.
+    Assign(NodeId),
+    /// The scheduler says why it cannot be placed (state `Pending`, error text). Rejected when it has a node.
+    Explain(String),
+    /// The managers want more of it. Rejected when that is backward.
+    Desire(DesiredState),
+    /// Its restart delay is over: `not_before` is cleared and desired `Running`. Rejected when it is no longer wanted.
+    Due,
+    /// Its node reports. Rejected when the node is not its own or the state goes back.
+    Report(NodeId, TaskStatus),
+    /// Its node has been lost for too long: state `Orphaned`.
+    Orphan,
+}
+
+/// A change of one field of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeStep {
+    /// Its agent describes the machine.
+    Describe(NodeDescription),
+    /// It came, broke off or is lost.
+    Status(NodeStatus),
+    /// It takes or leaves a seat in the Raft group.
+    Seat(Option<ManagerSeat>),
+}
+
+/// A change of one field of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceStep {
+    /// The rollout's status. Rejected when its target is no longer the service's spec version.
+    Update(UpdateStatus),
+}
+
+/// Why a change was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Rejection {
+    /// The id is taken.
+    #[error("{0} exists already")]
+    Exists(ObjectKey),
+    /// The name is taken.
+    #[error("the name `{name}` is taken by {holder}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Who has it.
+        holder: ObjectKey,
+    },
+    /// There is no such object.
+    #[error("{0} does not exist")]
+    Missing(ObjectKey),
+    /// Somebody else was faster.
+    #[error("{key} is at version {found}, not {expected}: it changed meanwhile", found = found.0, expected = expected.0)]
+    Conflict {
+        /// Which object.
+        key: ObjectKey,
+        /// The version that the writer saw.
+        expected: Version,
+        /// The version that it has.
+        found: Version,
+    },
+    /// The step would go back, or its precondition does not hold; the text says which.
+    #[error("{key}: {reason}")]
+    Refused {
+        /// Which object.
+        key: ObjectKey,
+        /// Why.
+        reason: String,
+    },
+    /// Another change of an atomic entry was rejected.
+    #[error("not applied because another change of the same request was refused")]
+    Aborted,
+}
+
+impl TaskStep {
+    /// A report of a state with a few words.
+    #[must_use]
+    pub fn report(node: NodeId, state: crate::TaskState, at: Timestamp, message: &str, container: Option<ContainerStatus>) -> Self {
+        Self::Report(node, TaskStatus { state, at, message: message.to_owned(), error: None, container })
+    }
+}

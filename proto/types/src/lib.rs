@@ -1,0 +1,39 @@
+//! The words of the product.
+//!
+//! Ids, times, specs, objects, task states, changes of the replicated state, events and assignments: plain data with its parsing and
+//! printing. It decides nothing and reaches nothing: no clock, no I/O, no async. Every other crate speaks in these types; the wire
+//! (`cluster-api`) converts to and from them at the edge.
+
+pub mod assignment;
+pub mod bytes;
+pub mod change;
+pub mod constraint;
+pub mod container;
+pub mod event;
+pub mod id;
+pub mod image;
+pub mod limits;
+pub mod object;
+pub mod spec;
+pub mod task_state;
+pub mod time;
+pub mod token;
+
+pub use assignment::{AssignmentDiff, SessionStamp, TaskAssignment};
+pub use change::{Change, Entry, EntryMode, NodeStep, Rejection, ServiceStep, TaskStep};
+pub use constraint::Constraint;
+pub use container::{ContainerPhase, Observed};
+pub use event::{Event, EventKind};
+pub use id::{ClusterId, Id, IdStream, NodeId, RequestId, ServiceId, TaskId};
+pub use image::ImageRef;
+pub use object::{
+    CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus, Object,
+    ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, UpdateState, UpdateStatus, Version,
+};
+pub use spec::{
+    Availability, ContainerSpec, Limits, Mount, MountKind, NetworkMode, NodeSpec, Placement, Protocol, PublishMode, PublishedPort,
+    Reservation, RestartCondition, RestartPolicy, Role, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig, UpdateOrder,
+};
+pub use task_state::{DesiredState, TaskState};
+pub use time::Timestamp;
+pub use token::JoinToken;
