@@ -9,4 +9,13 @@ pub mod pb {
     tonic::include_proto!("cluster.v1");
 }
 
+pub mod caller;
 pub mod callers;
+pub mod guard;
+pub mod identity;
+pub mod incoming;
+pub mod tls;
+
+pub use caller::Caller;
+pub use identity::{Credentials, Identity};
+pub use incoming::Peer;
