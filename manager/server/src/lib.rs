@@ -1,1 +1,3 @@
-//! placeholder
+//! The managers' shell.
+pub mod ca;
+pub mod clock;
