@@ -11,11 +11,13 @@ pub mod pb {
 
 pub mod caller;
 pub mod callers;
+pub mod convert;
 pub mod guard;
 pub mod identity;
 pub mod incoming;
 pub mod tls;
 
 pub use caller::Caller;
+pub use convert::FieldError;
 pub use identity::{Credentials, Identity};
 pub use incoming::Peer;

@@ -1,0 +1,148 @@
+//! The task template: reservation, limits, restart policy, placement, network.
+
+use std::time::Duration;
+
+use cluster_types::{Limits, NetworkMode, Placement, Reservation, RestartCondition, RestartPolicy, TaskSpec};
+
+use super::{FieldError, millis, parsed, required, variant};
+use crate::pb;
+
+impl From<&Reservation> for pb::Reservation {
+    fn from(reservation: &Reservation) -> Self {
+        Self { nano_cpus: reservation.nano_cpus, memory: reservation.memory }
+    }
+}
+
+impl TryFrom<pb::Reservation> for Reservation {
+    type Error = FieldError;
+
+    fn try_from(reservation: pb::Reservation) -> Result<Self, FieldError> {
+        Ok(Self { nano_cpus: reservation.nano_cpus, memory: reservation.memory })
+    }
+}
+
+impl From<&Limits> for pb::Limits {
+    fn from(limits: &Limits) -> Self {
+        Self { nano_cpus: limits.nano_cpus, memory: limits.memory, pids: limits.pids }
+    }
+}
+
+impl TryFrom<pb::Limits> for Limits {
+    type Error = FieldError;
+
+    fn try_from(limits: pb::Limits) -> Result<Self, FieldError> {
+        Ok(Self { nano_cpus: limits.nano_cpus, memory: limits.memory, pids: limits.pids })
+    }
+}
+
+impl From<RestartCondition> for pb::RestartCondition {
+    fn from(condition: RestartCondition) -> Self {
+        match condition {
+            RestartCondition::Any => Self::Any,
+            RestartCondition::OnFailure => Self::OnFailure,
+            RestartCondition::None => Self::Never,
+        }
+    }
+}
+
+impl From<pb::RestartCondition> for RestartCondition {
+    fn from(condition: pb::RestartCondition) -> Self {
+        match condition {
+            pb::RestartCondition::Any => Self::Any,
+            pb::RestartCondition::OnFailure => Self::OnFailure,
+            pb::RestartCondition::Never => Self::None,
+        }
+    }
+}
+
+impl From<&RestartPolicy> for pb::RestartPolicy {
+    fn from(policy: &RestartPolicy) -> Self {
+        Self {
+            condition: pb::RestartCondition::from(policy.condition).into(),
+            delay_ms: millis(policy.delay),
+            max_delay_ms: millis(policy.max_delay),
+            max_attempts: policy.max_attempts,
+            window_ms: millis(policy.window),
+        }
+    }
+}
+
+impl TryFrom<pb::RestartPolicy> for RestartPolicy {
+    type Error = FieldError;
+
+    fn try_from(policy: pb::RestartPolicy) -> Result<Self, FieldError> {
+        Ok(Self {
+            condition: variant::<pb::RestartCondition, _>("condition", policy.condition)?,
+            delay: Duration::from_millis(policy.delay_ms),
+            max_delay: Duration::from_millis(policy.max_delay_ms),
+            max_attempts: policy.max_attempts,
+            window: Duration::from_millis(policy.window_ms),
+        })
+    }
+}
+
+impl From<&Placement> for pb::Placement {
+    fn from(placement: &Placement) -> Self {
+        Self { constraints: placement.constraints.iter().map(ToString::to_string).collect(), max_per_node: placement.max_per_node }
+    }
+}
+
+impl TryFrom<pb::Placement> for Placement {
+    type Error = FieldError;
+
+    fn try_from(placement: pb::Placement) -> Result<Self, FieldError> {
+        let constraint = |(index, text): (usize, &String)| parsed(&format!("constraints[{index}]"), text);
+        let constraints = placement.constraints.iter().enumerate().map(constraint).collect::<Result<_, _>>()?;
+        Ok(Self { constraints, max_per_node: placement.max_per_node })
+    }
+}
+
+impl From<NetworkMode> for pb::NetworkMode {
+    fn from(mode: NetworkMode) -> Self {
+        match mode {
+            NetworkMode::Default => Self::NetworkDefault,
+            NetworkMode::Host => Self::NetworkHost,
+            NetworkMode::None => Self::NetworkNone,
+        }
+    }
+}
+
+impl From<pb::NetworkMode> for NetworkMode {
+    fn from(mode: pb::NetworkMode) -> Self {
+        match mode {
+            pb::NetworkMode::NetworkDefault => Self::Default,
+            pb::NetworkMode::NetworkHost => Self::Host,
+            pb::NetworkMode::NetworkNone => Self::None,
+        }
+    }
+}
+
+impl From<&TaskSpec> for pb::TaskSpec {
+    fn from(spec: &TaskSpec) -> Self {
+        Self {
+            container: Some((&spec.container).into()),
+            reservation: Some((&spec.reservation).into()),
+            limits: Some((&spec.limits).into()),
+            restart: Some((&spec.restart).into()),
+            placement: Some((&spec.placement).into()),
+            network: pb::NetworkMode::from(spec.network).into(),
+            force_update: spec.force_update,
+        }
+    }
+}
+
+impl TryFrom<pb::TaskSpec> for TaskSpec {
+    type Error = FieldError;
+
+    fn try_from(spec: pb::TaskSpec) -> Result<Self, FieldError> {
+        Ok(Self {
+            container: required("container", spec.container)?,
+            reservation: required("reservation", spec.reservation)?,
+            limits: required("limits", spec.limits)?,
+            restart: required("restart", spec.restart)?,
+            placement: required("placement", spec.placement)?,
+            network: variant::<pb::NetworkMode, _>("network", spec.network)?,
+            force_update: spec.force_update,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Tasks and what is known of them.
+
+use cluster_types::{ContainerStatus, DesiredState, PortBinding, Task, TaskState, TaskStatus, Timestamp, Version};
+
+use super::{FieldError, list, optional, parsed, required, variant};
+use crate::pb;
+
+impl From<TaskState> for pb::TaskState {
+    fn from(state: TaskState) -> Self {
+        match state {
+            TaskState::New => Self::New,
+            TaskState::Pending => Self::Pending,
+            TaskState::Assigned => Self::Assigned,
+            TaskState::Accepted => Self::Accepted,
+            TaskState::Preparing => Self::Preparing,
+            TaskState::Ready => Self::Ready,
+            TaskState::Starting => Self::Starting,
+            TaskState::Running => Self::Running,
+            TaskState::Complete => Self::Complete,
+            TaskState::Shutdown => Self::Shutdown,
+            TaskState::Failed => Self::Failed,
+            TaskState::Rejected => Self::Rejected,
+            TaskState::Remove => Self::Remove,
+            TaskState::Orphaned => Self::Orphaned,
+        }
+    }
+}
+
+impl From<pb::TaskState> for TaskState {
+    fn from(state: pb::TaskState) -> Self {
+        match state {
+            pb::TaskState::New => Self::New,
+            pb::TaskState::Pending => Self::Pending,
+            pb::TaskState::Assigned => Self::Assigned,
+            pb::TaskState::Accepted => Self::Accepted,
+            pb::TaskState::Preparing => Self::Preparing,
+            pb::TaskState::Ready => Self::Ready,
+            pb::TaskState::Starting => Self::Starting,
+            pb::TaskState::Running => Self::Running,
+            pb::TaskState::Complete => Self::Complete,
+            pb::TaskState::Shutdown => Self::Shutdown,
+            pb::TaskState::Failed => Self::Failed,
+            pb::TaskState::Rejected => Self::Rejected,
+            pb::TaskState::Remove => Self::Remove,
+            pb::TaskState::Orphaned => Self::Orphaned,
+        }
+    }
+}
+
+impl From<DesiredState> for pb::DesiredState {
+    fn from(state: DesiredState) -> Self {
+        match state {
+            DesiredState::Ready => Self::DesiredReady,
+            DesiredState::Running => Self::DesiredRunning,
+            DesiredState::Shutdown => Self::DesiredShutdown,
+            DesiredState::Remove => Self::DesiredRemove,
+        }
+    }
+}
+
+impl From<pb::DesiredState> for DesiredState {
+    fn from(state: pb::DesiredState) -> Self {
+        match state {
+            pb::DesiredState::DesiredReady => Self::Ready,
+            pb::DesiredState::DesiredRunning => Self::Running,
+            pb::DesiredState::DesiredShutdown => Self::Shutdown,
+            pb::DesiredState::DesiredRemove => Self::Remove,
+        }
+    }
+}
+
+impl From<&PortBinding> for pb::PublishedPort {
+    fn from(binding: &PortBinding) -> Self {
+        (&binding.port).into()
+    }
+}
+
+impl TryFrom<pb::PublishedPort> for PortBinding {
+    type Error = FieldError;
+
+    fn try_from(port: pb::PublishedPort) -> Result<Self, FieldError> {
+        Ok(Self { port: port.try_into()? })
+    }
+}
+
+impl From<&ContainerStatus> for pb::ContainerStatus {
+    fn from(status: &ContainerStatus) -> Self {
+        Self {
+            pid: status.pid,
+            exit_code: status.exit_code,
+            oom_killed: status.oom_killed,
+            address: status.address.clone(),
+            ports: status.ports.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<pb::ContainerStatus> for ContainerStatus {
+    type Error = FieldError;
+
+    fn try_from(status: pb::ContainerStatus) -> Result<Self, FieldError> {
+        Ok(Self {
+            pid: status.pid,
+            exit_code: status.exit_code,
+            oom_killed: status.oom_killed,
+            address: status.address,
+            ports: list("ports", status.ports)?,
+        })
+    }
+}
+
+impl From<&TaskStatus> for pb::TaskStatus {
+    fn from(status: &TaskStatus) -> Self {
+        Self {
+            state: pb::TaskState::from(status.state).into(),
+            at_ms: status.at.0,
+            message: status.message.clone(),
+            error: status.error.clone(),
+            container: status.container.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<pb::TaskStatus> for TaskStatus {
+    type Error = FieldError;
+
+    fn try_from(status: pb::TaskStatus) -> Result<Self, FieldError> {
+        Ok(Self {
+            state: variant::<pb::TaskState, _>("state", status.state)?,
+            at: Timestamp(status.at_ms),
+            message: status.message,
+            error: status.error,
+            container: optional("container", status.container)?,
+        })
+    }
+}
+
+impl From<&Task> for pb::Task {
+    fn from(task: &Task) -> Self {
+        Self {
+            meta: Some((&task.meta).into()),
+            id: task.id.to_string(),
+            service: task.service.to_string(),
+            spec_version: task.spec_version.0,
+            slot: task.slot,
+            node: task.node.map(|node| node.to_string()).unwrap_or_default(),
+            desired: pb::DesiredState::from(task.desired).into(),
+            status: Some((&task.status).into()),
+            not_before_ms: task.not_before.map(|at| at.0),
+            failures: task.failures,
+            ..Self::default()
+        }
+    }
+}
+
+impl TryFrom<pb::Task> for Task {
+    type Error = FieldError;
+
+    fn try_from(task: pb::Task) -> Result<Self, FieldError> {
+        Ok(Self {
+            meta: required("meta", task.meta)?,
+            id: parsed("id", &task.id)?,
+            service: parsed("service", &task.service)?,
+            spec_version: Version(task.spec_version),
+            slot: task.slot,
+            node: if task.node.is_empty() { None } else { Some(parsed("node", &task.node)?) },
+            desired: variant::<pb::DesiredState, _>("desired", task.desired)?,
+            status: required("status", task.status)?,
+            not_before: task.not_before_ms.map(Timestamp),
+            failures: task.failures,
+        })
+    }
+}
