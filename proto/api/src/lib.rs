@@ -15,9 +15,11 @@ pub mod convert;
 pub mod guard;
 pub mod identity;
 pub mod incoming;
+pub mod status;
 pub mod tls;
 
 pub use caller::Caller;
 pub use convert::FieldError;
 pub use identity::{Credentials, Identity};
 pub use incoming::Peer;
+pub use status::{ApiError, Kind};
