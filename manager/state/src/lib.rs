@@ -1,1 +1,24 @@
-//! placeholder
+//! The replicated state: what every manager holds, the same at the same log index.
+//!
+//! [`State::apply`] is the only way to change it; a [`View`] is an immutable look at it that costs nothing to take and to keep. It decides
+//! nothing (that is `cluster-decide`) and reaches nothing: no clock, no I/O, no randomness, ordered iteration only. The Raft shell
+//! (`cluster-manager`) feeds it entries and snapshots; the deciders and the API read views.
+
+mod apply;
+mod check;
+mod index;
+mod record;
+mod requests;
+mod revisions;
+mod snapshot;
+mod state;
+mod steps;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use requests::REQUESTS_KEPT;
+pub use snapshot::DecodeError;
+pub use state::{Applied, State};
+pub use view::View;

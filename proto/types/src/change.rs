@@ -38,7 +38,8 @@ pub enum EntryMode {
 pub enum Change {
     /// A new object. Rejected when its id, or the name of a service, is taken.
     Create(Object),
-    /// Another content of an object at version `expect`. For services and nodes only the spec and, for the cluster, all is taken.
+    /// Another content of an object at version `expect`. Of services and nodes only the spec is taken, of the cluster
+    /// all. Tasks are changed by steps only; the name of a service never changes.
     Update {
         /// The new content.
         object: Object,
@@ -63,15 +64,17 @@ pub enum Change {
 /// A change of one field of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStep {
-    /// The scheduler places it: node and state `Assigned`. Rejected when it has a node, is no longer wanted, or the node is gone.
+    /// The scheduler places it: node and state `Assigned`. Rejected when it is placed already, no longer wanted, or the node is gone. A
+    /// task of a global service has its node from the start (state `New`) and can be assigned to that one only.
     Assign(NodeId),
-    /// The scheduler says why it cannot be placed (state `Pending`, error text). Rejected when it has a node.
+    /// The scheduler says why it cannot be placed (state `Pending`, error text). Rejected when it is placed already.
     Explain(String),
-    /// The managers want more of it. Rejected when that is backward.
+    /// The managers want more of it; `not_before` is cleared. Rejected when that is backward.
     Desire(DesiredState),
     /// Its restart delay is over: `not_before` is cleared and desired `Running`. Rejected when it is no longer wanted.
     Due,
-    /// Its node reports. Rejected when the node is not its own or the state goes back.
+    /// Its node reports a state from `Accepted` on. Rejected when the node is not its own, the state goes back, or the task has ended in
+    /// another state.
     Report(NodeId, TaskStatus),
     /// Its node has been lost for too long: state `Orphaned`.
     Orphan,

@@ -55,6 +55,22 @@ impl<K> Id<K> {
         self.bits
     }
 
+    /// The ids whose printed form starts with `prefix`: 1 to 25 characters of base36. None when no id can.
+    #[must_use]
+    pub fn with_prefix(prefix: &str) -> Option<std::ops::RangeInclusive<Self>> {
+        let plain = |c: char| c.is_ascii_digit() || c.is_ascii_lowercase();
+        if prefix.is_empty() || prefix.len() > ID_LENGTH || !prefix.chars().all(plain) {
+            return None;
+        }
+        // `z` in the last places can be more than 128 bits hold: then the largest id ends the range.
+        let digit = |bits: u128, value: u32| bits.checked_mul(36)?.checked_add(u128::from(value));
+        let digits = || prefix.chars().filter_map(|c| c.to_digit(36));
+        let missing = ID_LENGTH - prefix.len();
+        let first = digits().chain(std::iter::repeat_n(0, missing)).try_fold(0, digit)?;
+        let last = digits().chain(std::iter::repeat_n(35, missing)).try_fold(0, digit).unwrap_or(u128::MAX);
+        Some(Self::from_bits(first)..=Self::from_bits(last))
+    }
+
     /// The first 12 characters: what tables show.
     #[must_use]
     pub fn short(self) -> String {
@@ -197,6 +213,16 @@ mod tests {
         #[test]
         fn parsing_never_panics(text: String) {
             let _ = text.parse::<NodeId>();
+            let _ = NodeId::with_prefix(&text);
+        }
+
+        #[test]
+        fn a_prefix_names_the_ids_that_start_with_it(bits: u128, other: u128, length in 1..=ID_LENGTH) {
+            let (id, other) = (TaskId::from_bits(bits), TaskId::from_bits(other));
+            let prefix = &id.to_string()[..length];
+            let ids = TaskId::with_prefix(prefix).unwrap();
+            prop_assert!(ids.contains(&id));
+            prop_assert_eq!(ids.contains(&other), other.to_string().starts_with(prefix));
         }
     }
 

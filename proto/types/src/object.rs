@@ -178,7 +178,8 @@ pub struct Service {
     pub id: ServiceId,
     /// What users want.
     pub spec: Arc<ServiceSpec>,
-    /// Log index at which `spec` was last written. Tasks name the one they were made from. Set by apply.
+    /// Log index at which `spec` last became another, in whatever part. Tasks name the one they were made from; a task whose spec has the
+    /// same task template and ports as the current one need not be replaced. Set by apply.
     pub spec_version: Version,
     /// `spec_version` before that, while its tasks may still run. Set by apply.
     pub previous_version: Option<Version>,

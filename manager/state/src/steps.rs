@@ -1,0 +1,136 @@
+//! The steps of single fields: what each may do, and that it only goes forward. Called by [`crate::apply`] on a copy of the object; an
+//! error is the reason of the rejection.
+
+use std::sync::Arc;
+
+use cluster_types::{
+    DesiredState, Node, NodeId, NodeStep, Service, ServiceSpec, ServiceStep, Task, TaskState, TaskStatus, TaskStep, Timestamp, Version,
+};
+
+/// One step of a task. `at` is the entry's time; `exists` knows the nodes.
+pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists: impl Fn(NodeId) -> bool) -> Result<(), String> {
+    match step {
+        TaskStep::Assign(node) => assign(task, *node, at, exists(*node)),
+        TaskStep::Explain(error) => explain(task, error, at),
+        TaskStep::Desire(desired) => desire(task, *desired),
+        TaskStep::Due if task.is_wanted() => desire(task, DesiredState::Running),
+        TaskStep::Due => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
+        TaskStep::Report(node, status) => report(task, *node, status),
+        TaskStep::Orphan => orphan(task, at),
+    }
+}
+
+/// A task of a global service has its node from the start, and is assigned to that one.
+fn assign(task: &mut Task, node: NodeId, at: Timestamp, exists: bool) -> Result<(), String> {
+    if task.status.state >= TaskState::Assigned {
+        return Err(format!("it has been placed already: its state is {}", task.status.state));
+    }
+    if let Some(own) = task.node.filter(|own| *own != node) {
+        return Err(format!("it belongs on node {own}"));
+    }
+    if !task.is_wanted() {
+        return Err(format!("it is no longer wanted: its desired state is {}", task.desired));
+    }
+    if !exists {
+        return Err(format!("node {node} does not exist"));
+    }
+    task.node = Some(node);
+    task.status = TaskStatus { state: TaskState::Assigned, at, message: "has a node".to_owned(), error: None, container: None };
+    Ok(())
+}
+
+/// The time stays when the words do: the same explanation twice is no change.
+fn explain(task: &mut Task, error: &str, at: Timestamp) -> Result<(), String> {
+    if task.status.state >= TaskState::Assigned {
+        return Err(format!("it has been placed already: its state is {}", task.status.state));
+    }
+    if task.status.state != TaskState::Pending || task.status.error.as_deref() != Some(error) {
+        let message = "waits for a node".to_owned();
+        task.status = TaskStatus { state: TaskState::Pending, at, message, error: Some(error.to_owned()), container: None };
+    }
+    Ok(())
+}
+
+fn desire(task: &mut Task, desired: DesiredState) -> Result<(), String> {
+    if desired < task.desired {
+        return Err(format!("its desired state is {} already and never goes back to {desired}", task.desired));
+    }
+    if desired > DesiredState::Ready {
+        task.not_before = None;
+    }
+    task.desired = desired;
+    Ok(())
+}
+
+/// Reports of the state that it has refine it (an address, a PID) while it lives. A task that ended stays as it ended.
+fn report(task: &mut Task, node: NodeId, status: &TaskStatus) -> Result<(), String> {
+    if task.node != Some(node) {
+        return Err(format!("node {node} reports a task that is not its own"));
+    }
+    let (found, state) = (task.status.state, status.state);
+    if state < TaskState::Accepted || state == TaskState::Orphaned {
+        return Err(format!("a node cannot report the state {state}"));
+    }
+    if found.is_terminal() && found == state {
+        return Ok(());
+    }
+    if found.is_terminal() || state < found {
+        return Err(format!("its state is {found} and never goes back to {state}"));
+    }
+    task.status = status.clone();
+    Ok(())
+}
+
+fn orphan(task: &mut Task, at: Timestamp) -> Result<(), String> {
+    if task.node.is_none() {
+        return Err("it has no node that could be lost".to_owned());
+    }
+    if task.status.state == TaskState::Orphaned {
+        return Ok(());
+    }
+    if task.status.state.is_terminal() {
+        return Err(format!("it has ended: its state is {}", task.status.state));
+    }
+    task.status.state = TaskState::Orphaned;
+    task.status.at = at;
+    task.status.message = "its node has been lost for too long".to_owned();
+    Ok(())
+}
+
+/// One step of a node.
+pub(crate) fn step_node(node: &mut Node, step: &NodeStep) -> Result<(), String> {
+    match step {
+        NodeStep::Describe(description) => node.description = description.clone(),
+        NodeStep::Status(status) => node.status = status.clone(),
+        NodeStep::Seat(seat) => node.manager = seat.clone(),
+    }
+    Ok(())
+}
+
+/// One step of a service.
+pub(crate) fn step_service(service: &mut Service, step: &ServiceStep) -> Result<(), String> {
+    match step {
+        ServiceStep::Update(status) if status.target == service.spec_version => service.update = Some(status.clone()),
+        ServiceStep::Update(status) => {
+            return Err(format!("the update to spec version {} is out of date: {} is current", status.target.0, service.spec_version.0));
+        }
+    }
+    Ok(())
+}
+
+/// Another spec of a service. Any difference moves the spec version, a mere change of the replicas too: the rollout compares task
+/// templates, so tasks of an older version with the same template stay. The same spec again changes nothing.
+pub(crate) fn respec_service(service: &mut Service, spec: &Arc<ServiceSpec>, index: Version) -> Result<(), String> {
+    if spec.name != service.spec.name {
+        return Err(format!("the name cannot change from `{}` to `{}`", service.spec.name, spec.name));
+    }
+    if *spec != service.spec {
+        if service.spec_version == index {
+            return Err("its spec has been written by this very entry".to_owned());
+        }
+        service.previous_version = Some(service.spec_version);
+        service.spec_version = index;
+        service.spec = Arc::clone(spec);
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Each change by example.
+
+use cluster_types::*;
+
+use super::samples::*;
+use crate::{REQUESTS_KEPT, State};
+
+const SERVICE: ServiceId = ServiceId::from_bits(7);
+const NODE: NodeId = NodeId::from_bits(1);
+const TASK: TaskId = TaskId::from_bits(100);
+
+/// Applies one change as an entry of its own.
+fn apply(state: &mut State, change: Change) -> Result<(), Rejection> {
+    let index = state.index().0 + 1;
+    let mut applied = state.apply(index, &entry(u128::from(index), EntryMode::Each, vec![change]));
+    assert_eq!(state.check(), Vec::<String>::new());
+    applied.outcomes.remove(0)
+}
+
+/// A node, a service `web` and a task of it.
+fn web() -> State {
+    let mut state = State::new();
+    apply(&mut state, Change::Create(Object::Node(node(1)))).unwrap();
+    apply(&mut state, Change::Create(Object::Service(service(7, spec("web", 1, "web:1"))))).unwrap();
+    apply(&mut state, Change::Create(Object::Task(task(100, 7, Version(2), 1)))).unwrap();
+    state
+}
+
+fn step(state: &mut State, step: TaskStep) -> Result<(), Rejection> {
+    apply(state, Change::Task(TASK, step))
+}
+
+fn report(state: TaskState) -> TaskStep {
+    TaskStep::report(NODE, state, Timestamp(5), "", None)
+}
+
+fn is_refused(outcome: &Result<(), Rejection>) -> bool {
+    matches!(outcome, Err(Rejection::Refused { .. }))
+}
+
+#[test]
+fn objects_are_found_by_everything_that_has_an_index() {
+    let mut state = web();
+    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    let view = state.view();
+    assert_eq!(view.service_by_name("web").unwrap().id, SERVICE);
+    assert_eq!(view.nodes_by_hostname("host1").count(), 1);
+    let tasks = [view.tasks_of_service(SERVICE).next(), view.tasks_of_slot(SERVICE, 1).next(), view.tasks_on_node(NODE).next()];
+    assert!(tasks.iter().all(|task| task.unwrap().id == TASK));
+    assert_eq!(view.tasks_of_slot(SERVICE, 2).count() + view.tasks_on_node(NodeId::from_bits(2)).count(), 0);
+    assert_eq!(view.services_by_prefix(&SERVICE.to_string()).count(), 1);
+    assert_eq!(view.spec_of(view.task(TASK).unwrap()).unwrap().task.container.image, "web:1");
+}
+
+#[test]
+fn a_view_stays_as_it_was() {
+    let mut state = web();
+    let before = state.view();
+    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    assert_eq!((before.task(TASK).unwrap().node, before.tasks_on_node(NODE).count(), before.index()), (None, 0, Version(3)));
+}
+
+#[test]
+fn a_name_is_taken_once_and_free_again_after_removal() {
+    let mut state = web();
+    let again = Change::Create(Object::Service(service(8, spec("web", 1, "web:1"))));
+    assert!(matches!(apply(&mut state, again.clone()), Err(Rejection::NameTaken { .. })));
+    apply(&mut state, Change::Remove { key: ObjectKey::Service(SERVICE), expect: None }).unwrap();
+    apply(&mut state, again).unwrap();
+}
+
+#[test]
+fn an_update_needs_the_version_that_its_writer_saw() {
+    let mut state = web();
+    let update = |replicas, expect| Change::Update { object: Object::Service(service(7, spec("web", replicas, "web:1"))), expect };
+    assert!(matches!(apply(&mut state, update(5, Version(1))), Err(Rejection::Conflict { found: Version(2), .. })));
+    apply(&mut state, update(5, Version(2))).unwrap();
+    let view = state.view();
+    let service = view.service(SERVICE).unwrap();
+    assert_eq!((service.spec_version, service.previous_version, service.meta.version), (Version(5), Some(Version(2)), Version(5)));
+}
+
+#[test]
+fn the_same_spec_again_changes_nothing() {
+    let mut state = web();
+    let same = Change::Update { object: Object::Service(service(7, spec("web", 1, "web:1"))), expect: Version(2) };
+    let applied = state.apply(9, &entry(9, EntryMode::Each, vec![same]));
+    assert_eq!((applied.outcomes, applied.events), (vec![Ok(())], vec![]));
+    assert_eq!(state.view().service(SERVICE).unwrap().meta.version, Version(2));
+}
+
+#[test]
+fn a_spec_is_kept_while_a_task_names_it() {
+    let mut state = web();
+    for (index, image) in [(4, "web:2"), (5, "web:3"), (6, "web:4")] {
+        let expect = state.view().service(SERVICE).unwrap().meta.version;
+        apply(&mut state, Change::Update { object: Object::Service(service(7, spec("web", 1, image))), expect }).unwrap();
+        assert_eq!(state.index(), Version(index));
+    }
+    let kept = |state: &State| (2..=6).filter(|version| state.view().spec(SERVICE, Version(*version)).is_some()).collect::<Vec<_>>();
+    assert_eq!(kept(&state), [2, 5, 6], "the task's, the previous and the current one");
+    apply(&mut state, Change::Remove { key: ObjectKey::Service(SERVICE), expect: None }).unwrap();
+    assert_eq!(kept(&state), [2], "the task still runs");
+    apply(&mut state, Change::Remove { key: ObjectKey::Task(TASK), expect: None }).unwrap();
+    assert_eq!(kept(&state), [] as [u64; 0]);
+}
+
+#[test]
+fn a_task_is_placed_once() {
+    let mut state = web();
+    step(&mut state, TaskStep::Explain("no node fits".to_owned())).unwrap();
+    assert_eq!(state.view().task(TASK).unwrap().status.state, TaskState::Pending);
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NodeId::from_bits(9)))), "there is no such node");
+    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    assert_eq!(state.view().task(TASK).unwrap().status.error, None);
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE))) && is_refused(&step(&mut state, TaskStep::Explain(String::new()))));
+}
+
+#[test]
+fn a_late_report_cannot_undo_an_end() {
+    let mut state = web();
+    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    assert!(is_refused(&step(&mut state, TaskStep::report(NodeId::from_bits(2), TaskState::Running, Timestamp(5), "", None))));
+    assert!(is_refused(&step(&mut state, report(TaskState::Pending))));
+    step(&mut state, report(TaskState::Running)).unwrap();
+    assert!(is_refused(&step(&mut state, report(TaskState::Starting))));
+    step(&mut state, report(TaskState::Shutdown)).unwrap();
+    for late in [TaskState::Running, TaskState::Failed, TaskState::Complete] {
+        assert!(is_refused(&step(&mut state, report(late))), "{late}");
+    }
+    assert!(is_refused(&step(&mut state, TaskStep::Orphan)));
+}
+
+#[test]
+fn what_is_wanted_only_grows() {
+    let mut state = web();
+    let waiting = Task { desired: DesiredState::Ready, not_before: Some(Timestamp(9)), ..Task::clone(&task(101, 7, Version(2), 1)) };
+    apply(&mut state, Change::Create(Object::Task(waiting.into()))).unwrap();
+    let id = TaskId::from_bits(101);
+    apply(&mut state, Change::Task(id, TaskStep::Due)).unwrap();
+    let view = state.view();
+    let task = view.task(id).unwrap();
+    assert_eq!((task.desired, task.not_before), (DesiredState::Running, None));
+    apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Shutdown))).unwrap();
+    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Running)))));
+    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Due))));
+    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Assign(NODE)))));
+}
+
+#[test]
+fn an_atomic_entry_is_applied_whole_or_not_at_all() {
+    let mut state = web();
+    let changes = vec![
+        Change::Create(Object::Node(node(2))),
+        Change::Create(Object::Node(node(1))),
+        Change::Remove { key: ObjectKey::Service(SERVICE), expect: None },
+    ];
+    let applied = state.apply(10, &entry(10, EntryMode::Atomic, changes.clone()));
+    let expected = [Err(Rejection::Aborted), Err(Rejection::Exists(ObjectKey::Node(NODE))), Err(Rejection::Aborted)];
+    assert_eq!((applied.outcomes.as_slice(), applied.events.len()), (&expected[..], 0));
+    assert_eq!((state.view().nodes().count(), state.view().services().count()), (1, 1));
+    let applied = state.apply(11, &entry(11, EntryMode::Each, changes));
+    assert_eq!((applied.events.len(), state.view().nodes().count(), state.view().services().count()), (2, 2, 0));
+}
+
+#[test]
+fn a_request_is_applied_once_until_it_is_forgotten() {
+    let mut state = State::new();
+    let create = entry(1, EntryMode::Atomic, vec![Change::Create(Object::Node(node(1)))]);
+    assert_eq!(state.apply(1, &create).events.len(), 1);
+    let again = state.apply(2, &create);
+    assert_eq!((again.outcomes, again.events), (vec![Ok(())], vec![]));
+    for number in 0..REQUESTS_KEPT {
+        state.apply(3 + number as u64, &entry(10 + number as u128, EntryMode::Atomic, Vec::new()));
+    }
+    let forgotten = state.apply(100_000, &create);
+    assert_eq!(forgotten.outcomes, [Err(Rejection::Exists(ObjectKey::Node(NODE)))]);
+    assert_eq!(state.check(), Vec::<String>::new());
+}
+
+#[test]
+fn an_entry_below_the_index_is_ignored() {
+    let mut state = web();
+    let hash = state.hash();
+    let applied = state.apply(3, &entry(50, EntryMode::Each, vec![Change::Create(Object::Node(node(2)))]));
+    assert_eq!((applied.outcomes.len(), applied.events.len(), state.hash()), (0, 0, hash));
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_with_the_reason() {
+    let bytes = web().encode();
+    let message = |bytes: &[u8]| State::decode(bytes).unwrap_err().to_string();
+    assert!(message(&bytes[..3]).contains("cut off"));
+    assert!(message(&bytes[..bytes.len() - 1]).contains("checksum"));
+    let mut newer = bytes.clone();
+    newer[0] = 9;
+    assert!(message(&newer).contains("format 9"));
+}

@@ -1,0 +1,211 @@
+//! What must hold over any log. The generator uses few ids, so that changes meet each other and many are rejected.
+
+use cluster_types::*;
+use proptest::prelude::*;
+
+use super::samples::*;
+use crate::State;
+
+const NAMES: [&str; 3] = ["web", "api", "db"];
+
+fn any_spec() -> impl Strategy<Value = std::sync::Arc<ServiceSpec>> {
+    (0..3_usize, 0..3_u64, 0..3_u64).prop_map(|(name, replicas, image)| spec(NAMES[name], replicas, &format!("app:{image}")))
+}
+
+fn any_version() -> impl Strategy<Value = Version> {
+    (0..30_u64).prop_map(Version)
+}
+
+fn any_object() -> impl Strategy<Value = Object> {
+    prop_oneof![
+        (0..3_u128).prop_map(|number| Object::Cluster(cluster(number))),
+        (0..4_u128, any::<bool>()).prop_map(|(number, drain)| {
+            let mut node = Node::clone(&node(number));
+            node.spec.availability = if drain { Availability::Drain } else { Availability::Active };
+            Object::Node(node.into())
+        }),
+        (0..3_u128, any_spec()).prop_map(|(number, spec)| Object::Service(service(number, spec))),
+        (0..8_u128, 0..3_u128, any_version(), 0..3_u64, proptest::option::of(0..4_u128), any::<bool>()).prop_map(
+            |(number, service, version, slot, node, waits)| {
+                let mut task = Task::clone(&task(number, service, version, slot));
+                task.node = node.map(NodeId::from_bits);
+                if waits {
+                    (task.desired, task.not_before) = (DesiredState::Ready, Some(Timestamp(77)));
+                }
+                Object::Task(task.into())
+            }
+        ),
+    ]
+}
+
+fn any_key() -> impl Strategy<Value = ObjectKey> {
+    any_object().prop_map(|object| object.key())
+}
+
+fn any_task_step() -> impl Strategy<Value = TaskStep> {
+    let node = || (0..5_u128).prop_map(NodeId::from_bits);
+    let desired = [DesiredState::Ready, DesiredState::Running, DesiredState::Shutdown, DesiredState::Remove];
+    prop_oneof![
+        3 => node().prop_map(TaskStep::Assign),
+        1 => "[a-b]".prop_map(TaskStep::Explain),
+        1 => proptest::sample::select(desired.to_vec()).prop_map(TaskStep::Desire),
+        1 => Just(TaskStep::Due),
+        6 => (node(), proptest::sample::select(TaskState::ALL.to_vec()), 0..3_u64)
+            .prop_map(|(node, state, at)| TaskStep::report(node, state, Timestamp(at), "", None)),
+        1 => Just(TaskStep::Orphan),
+    ]
+}
+
+fn any_node_step() -> impl Strategy<Value = NodeStep> {
+    prop_oneof![
+        "[a-c]".prop_map(|hostname| NodeStep::Describe(NodeDescription { hostname, ..NodeDescription::default() })),
+        Just(NodeStep::Status(NodeStatus { state: NodeState::Ready, ..NodeStatus::default() })),
+        Just(NodeStep::Seat(Some(ManagerSeat { raft_id: 1, address: ([127, 0, 0, 1], 4740).into() }))),
+    ]
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let update = |target| UpdateStatus {
+        state: UpdateState::Updating,
+        target,
+        started: Timestamp(1),
+        completed: None,
+        not_before: None,
+        message: String::new(),
+    };
+    prop_oneof![
+        4 => any_object().prop_map(Change::Create),
+        2 => (any_object(), any_version()).prop_map(|(object, expect)| Change::Update { object, expect }),
+        1 => (any_key(), proptest::option::of(any_version())).prop_map(|(key, expect)| Change::Remove { key, expect }),
+        6 => (0..8_u128, any_task_step()).prop_map(|(task, step)| Change::Task(TaskId::from_bits(task), step)),
+        1 => (0..4_u128, any_node_step()).prop_map(|(node, step)| Change::Node(NodeId::from_bits(node), step)),
+        1 => (0..3_u128, any_version()).prop_map(move |(service, target)| {
+            Change::Service(ServiceId::from_bits(service), ServiceStep::Update(update(target)))
+        }),
+    ]
+}
+
+/// Entries that make a running service, so that most random steps meet something.
+fn start() -> Vec<Entry> {
+    let objects = [Object::Node(node(0)), Object::Node(node(1)), Object::Service(service(0, spec("web", 2, "app:0")))];
+    let mut changes: Vec<Change> = objects.into_iter().map(Change::Create).collect();
+    let first = entry(1_000, EntryMode::Atomic, std::mem::take(&mut changes));
+    changes.extend((0..3).map(|number| Change::Create(Object::Task(task(number, 0, Version(1), 1)))));
+    vec![first, entry(1_001, EntryMode::Each, changes)]
+}
+
+fn any_log() -> impl Strategy<Value = Vec<Entry>> {
+    let one = (0..40_u128, any::<bool>(), proptest::collection::vec(any_change(), 0..6));
+    proptest::collection::vec(one, 0..40).prop_map(|entries| {
+        let mode = |atomic| if atomic { EntryMode::Atomic } else { EntryMode::Each };
+        let random = entries.into_iter().map(|(request, atomic, changes)| entry(request, mode(atomic), changes));
+        start().into_iter().chain(random).collect()
+    })
+}
+
+fn replay(state: &mut State, log: &[Entry]) {
+    for entry in log {
+        state.apply(state.index().0 + 1, entry);
+    }
+}
+
+/// The state without what counts entries: its objects and specs.
+fn content(state: &State) -> Vec<String> {
+    let view = state.view();
+    let objects = view.cluster().map(|row| format!("{row:?}")).into_iter().chain(view.nodes().map(|row| format!("{row:?}")));
+    let objects = objects.chain(view.services().map(|row| format!("{row:?}"))).chain(view.tasks().map(|row| format!("{row:?}")));
+    objects.chain([format!("{:?}", state.revisions)]).collect()
+}
+
+fn never_goes_back(before: &Task, after: &Task) -> bool {
+    let node = before.node.is_none() || before.node == after.node;
+    let ended = !before.status.state.is_terminal() || before.status.state == after.status.state;
+    let same = (before.service, before.slot, before.spec_version, before.meta.created)
+        == (after.service, after.slot, after.spec_version, after.meta.created);
+    node && ended && same && before.status.state <= after.status.state && before.desired <= after.desired
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn the_same_log_gives_the_same_state_and_a_sound_one(log in any_log()) {
+        let (mut first, mut second) = (State::new(), State::new());
+        for entry in &log {
+            let applied = first.apply(first.index().0 + 1, entry);
+            prop_assert_eq!(&applied, &second.apply(second.index().0 + 1, entry));
+            prop_assert_eq!(first.check(), Vec::<String>::new());
+        }
+        prop_assert_eq!(first.hash(), second.hash());
+    }
+
+    #[test]
+    fn a_snapshot_and_the_tail_are_the_full_replay(log in any_log(), cut: prop::sample::Index) {
+        let (head, tail) = log.split_at(cut.index(log.len()));
+        let mut full = State::new();
+        replay(&mut full, head);
+        let mut resumed = State::decode(&full.encode()).unwrap();
+        prop_assert_eq!(resumed.hash(), full.hash());
+        replay(&mut full, tail);
+        replay(&mut resumed, tail);
+        prop_assert_eq!(resumed.hash(), full.hash());
+        prop_assert_eq!(content(&resumed), content(&full));
+    }
+
+    #[test]
+    fn a_rejected_change_leaves_the_state_alone(log in any_log(), change in any_change()) {
+        let mut state = State::new();
+        replay(&mut state, &log);
+        let before = content(&state);
+        let applied = state.apply(state.index().0 + 1, &entry(99, EntryMode::Each, vec![change]));
+        prop_assert_eq!(applied.outcomes[0].is_err() || applied.events.is_empty(), content(&state) == before);
+    }
+
+    #[test]
+    fn an_atomic_entry_leaves_the_state_alone_or_succeeds_whole(log in any_log(), changes in prop::collection::vec(any_change(), 1..8)) {
+        let mut state = State::new();
+        replay(&mut state, &log);
+        let before = content(&state);
+        let applied = state.apply(state.index().0 + 1, &entry(99, EntryMode::Atomic, changes));
+        let refused = applied.outcomes.iter().filter(|outcome| outcome.is_err()).count();
+        prop_assert!(refused == 0 || refused == applied.outcomes.len());
+        prop_assert!(refused == 0 || (content(&state) == before && applied.events.is_empty()));
+    }
+
+    #[test]
+    fn events_tell_all_that_happened_and_tasks_never_go_back(log in any_log()) {
+        let mut state = State::new();
+        for entry in &log {
+            let before = state.view();
+            let applied = state.apply(state.index().0 + 1, entry);
+            let touched: std::collections::BTreeSet<_> = applied.events.iter().map(|event| event.object.key()).collect();
+            for event in &applied.events {
+                prop_assert_eq!(event.kind == EventKind::Created, event.before.is_none());
+                if let (EventKind::Updated, Some(Object::Task(old)), Object::Task(new)) = (event.kind, &event.before, &event.object) {
+                    prop_assert!(never_goes_back(old, new), "{:?} -> {:?}", old, new);
+                }
+            }
+            for task in state.view().tasks().filter(|task| !touched.contains(&ObjectKey::Task(task.id))) {
+                prop_assert_eq!(before.task(task.id), Some(task));
+            }
+        }
+    }
+
+    #[test]
+    fn decoding_never_panics(log in any_log(), garbage: Vec<u8>, at: prop::sample::Index, flip in 1..=255_u8) {
+        prop_assert!(State::decode(&garbage).is_err());
+        let mut state = State::new();
+        replay(&mut state, &log);
+        let mut bytes = state.encode();
+        let place = at.index(bytes.len());
+        bytes[place] ^= flip;
+        prop_assert!(State::decode(&bytes).is_err());
+        // With a matching checksum the content itself is judged.
+        let checksum = crc32c::crc32c(&bytes[5..]);
+        bytes[0] = 1;
+        bytes[1..5].copy_from_slice(&checksum.to_le_bytes());
+        if let Ok(state) = State::decode(&bytes) {
+            prop_assert_eq!(state.check(), Vec::<String>::new());
+        }
+    }
+}

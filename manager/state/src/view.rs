@@ -1,0 +1,135 @@
+//! An immutable look at the state, as of one log index. Cheap to take, to clone and to keep: it shares what has not changed since.
+
+use std::sync::Arc;
+
+use cluster_types::{Cluster, Node, NodeId, Service, ServiceId, ServiceSpec, Task, TaskId, Version};
+
+use crate::State;
+
+/// The state as it was at [`View::index`]. All iteration is in a fixed order.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    state: State,
+}
+
+impl View {
+    pub(crate) fn of(state: State) -> Self {
+        Self { state }
+    }
+
+    /// Log index of the last entry that it shows.
+    #[must_use]
+    pub fn index(&self) -> Version {
+        self.state.index
+    }
+
+    /// The cluster; none before `init`.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Arc<Cluster>> {
+        self.state.clusters.rows().next()
+    }
+
+    /// A node by its id.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
+        self.state.nodes.get(id)
+    }
+
+    /// All nodes by id.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.state.nodes.rows()
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.state.nodes.len()
+    }
+
+    /// The nodes with a host name, which need not be unique, by id.
+    pub fn nodes_by_hostname(&self, hostname: &str) -> impl Iterator<Item = &Arc<Node>> {
+        self.state.nodes.index().get(hostname).filter_map(|id| self.node(id))
+    }
+
+    /// The nodes whose printed id starts with `prefix`.
+    pub fn nodes_by_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Node>> {
+        NodeId::with_prefix(prefix).into_iter().flat_map(|ids| self.state.nodes.range(ids))
+    }
+
+    /// A service by its id.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<&Arc<Service>> {
+        self.state.services.get(id)
+    }
+
+    /// All services by id.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.state.services.rows()
+    }
+
+    /// How many services there are.
+    #[must_use]
+    pub fn service_count(&self) -> usize {
+        self.state.services.len()
+    }
+
+    /// The service with a name.
+    #[must_use]
+    pub fn service_by_name(&self, name: &str) -> Option<&Arc<Service>> {
+        self.state.services.index().get(name).and_then(|id| self.service(id))
+    }
+
+    /// The services whose printed id starts with `prefix`.
+    pub fn services_by_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Service>> {
+        ServiceId::with_prefix(prefix).into_iter().flat_map(|ids| self.state.services.range(ids))
+    }
+
+    /// A task by its id.
+    #[must_use]
+    pub fn task(&self, id: TaskId) -> Option<&Arc<Task>> {
+        self.state.tasks.get(id)
+    }
+
+    /// All tasks by id.
+    pub fn tasks(&self) -> impl Iterator<Item = &Arc<Task>> {
+        self.state.tasks.rows()
+    }
+
+    /// How many tasks there are, ended ones included.
+    #[must_use]
+    pub fn task_count(&self) -> usize {
+        self.state.tasks.len()
+    }
+
+    /// The tasks whose printed id starts with `prefix`.
+    pub fn tasks_by_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Task>> {
+        TaskId::with_prefix(prefix).into_iter().flat_map(|ids| self.state.tasks.range(ids))
+    }
+
+    /// The tasks of a service, ended ones included, by slot, then id. The service itself may be gone.
+    pub fn tasks_of_service(&self, service: ServiceId) -> impl Iterator<Item = &Arc<Task>> {
+        self.state.tasks.index().of_service(service).filter_map(|id| self.task(id))
+    }
+
+    /// The tasks of one slot, ended ones included, by id. All tasks of a global service are in slot 0.
+    pub fn tasks_of_slot(&self, service: ServiceId, slot: u64) -> impl Iterator<Item = &Arc<Task>> {
+        self.state.tasks.index().of_slot(service, slot).filter_map(|id| self.task(id))
+    }
+
+    /// The tasks on a node, ended ones included, by id.
+    pub fn tasks_on_node(&self, node: NodeId) -> impl Iterator<Item = &Arc<Task>> {
+        self.state.tasks.index().on_node(node).filter_map(|id| self.task(id))
+    }
+
+    /// A service's spec of some version, while it is current, previous, or a task is made from it.
+    #[must_use]
+    pub fn spec(&self, service: ServiceId, version: Version) -> Option<&Arc<ServiceSpec>> {
+        self.state.revisions.get(service, version)
+    }
+
+    /// The spec that a task was made from. Always there for a task of this view.
+    #[must_use]
+    pub fn spec_of(&self, task: &Task) -> Option<&Arc<ServiceSpec>> {
+        self.spec(task.service, task.spec_version)
+    }
+}
