@@ -1,0 +1,225 @@
+//! A runtime without containers: for simulations, the agent's tests and `cluster bench agents`.
+//!
+//! It does what the trait says, at once and the same each time; how a container behaves follows from its image's name:
+//!
+//! | image | behaviour |
+//! |---|---|
+//! | `fake/exit-7` | ends with code 7 as soon as it is started |
+//! | `fake/missing` | cannot be prepared: there is no such image |
+//! | `fake/rejected` | cannot be prepared: this host cannot run it |
+//! | `fake/unstartable` | is prepared and then fails to start |
+//! | `fake/stubborn` | ignores its stop signal, so it ends by SIGKILL (137) at once |
+//! | `fake/talk` | writes each of its arguments as a line, those that begin with `!` to stderr |
+//! | any other | runs until it is stopped (143) |
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use cluster_types::{ContainerPhase, ContainerSpec, ContainerStatus, Observed, TaskId, Timestamp};
+use futures::stream::{self, StreamExt as _};
+use tokio::sync::broadcast;
+
+use crate::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, Runtime, RuntimeError};
+
+/// Events that a reader may be behind before it is told that it lagged. Small: a fleet has thousands of these.
+const EVENTS: usize = 16;
+
+/// Containers in memory.
+#[derive(Debug)]
+pub struct FakeRuntime {
+    containers: Mutex<BTreeMap<TaskId, FakeContainer>>,
+    events: broadcast::Sender<ContainerEvent>,
+}
+
+#[derive(Debug)]
+struct FakeContainer {
+    behaviour: Behaviour,
+    observed: Observed,
+    lines: Vec<LogLine>,
+    starts: u32,
+    /// Its followers wait on this; none once it has ended.
+    grown: Option<broadcast::Sender<LogLine>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Behaviour {
+    Runs,
+    Exits(i32),
+    Unstartable,
+    Stubborn,
+    Talks(Vec<String>),
+}
+
+impl Default for FakeRuntime {
+    fn default() -> Self {
+        Self { containers: Mutex::default(), events: broadcast::channel(EVENTS).0 }
+    }
+}
+
+impl FakeRuntime {
+    /// A runtime with no container.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets a running container end by itself.
+    pub fn exit(&self, task: TaskId, code: i32) {
+        if let Some(container) = self.lock().get_mut(&task) {
+            container.exit(code);
+        }
+        self.tell(task);
+    }
+
+    /// Loses a container as if its files had been deleted behind the agent's back.
+    pub fn lose(&self, task: TaskId) {
+        self.lock().remove(&task);
+        self.tell(task);
+    }
+
+    /// How often a container that is still there was really started.
+    #[must_use]
+    pub fn starts(&self, task: TaskId) -> u32 {
+        self.lock().get(&task).map_or(0, |container| container.starts)
+    }
+
+    /// The containers that run.
+    #[must_use]
+    pub fn running(&self) -> Vec<TaskId> {
+        let runs = |container: &FakeContainer| container.observed.phase == ContainerPhase::Running;
+        self.lock().iter().filter(|(_, container)| runs(container)).map(|(task, _)| *task).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TaskId, FakeContainer>> {
+        // Nothing panics while it holds the lock, so a poisoned map is a whole one.
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, task: TaskId) {
+        // Nobody listening is fine.
+        let _ = self.events.send(ContainerEvent { task });
+    }
+
+    fn with<T>(&self, task: TaskId, act: impl FnOnce(&mut FakeContainer) -> T) -> Result<T, RuntimeError> {
+        self.lock().get_mut(&task).map(act).ok_or(RuntimeError::Missing(task))
+    }
+}
+
+impl FakeContainer {
+    fn start(&mut self) -> Result<(), RuntimeError> {
+        if self.observed.phase != ContainerPhase::Prepared {
+            return Ok(());
+        }
+        if self.behaviour == Behaviour::Unstartable {
+            return Err(RuntimeError::Failed("the fake container cannot be started".to_owned()));
+        }
+        self.starts += 1;
+        self.observed.phase = ContainerPhase::Running;
+        self.observed.container = ContainerStatus { pid: Some(1), ..ContainerStatus::default() };
+        match self.behaviour.clone() {
+            Behaviour::Exits(code) => self.exit(code),
+            Behaviour::Talks(lines) => lines.into_iter().for_each(|line| self.write(&line)),
+            Behaviour::Runs | Behaviour::Unstartable | Behaviour::Stubborn => {}
+        }
+        Ok(())
+    }
+
+    fn exit(&mut self, code: i32) {
+        if self.observed.phase == ContainerPhase::Running {
+            self.observed.phase = ContainerPhase::Exited;
+            self.observed.container = ContainerStatus { exit_code: Some(code), ..ContainerStatus::default() };
+            self.grown = None;
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        let text = line.strip_prefix('!').unwrap_or(line).as_bytes().to_vec();
+        // Line numbers stand for moments: no clock is read here.
+        let at_ns = self.lines.len() as u64 + 1;
+        let line = LogLine { at_ns, stderr: line.starts_with('!'), text, partial: false };
+        self.lines.push(line.clone());
+        let _ = self.grown.as_ref().map(|grown| grown.send(line));
+    }
+}
+
+/// What the image's name asks for.
+fn behaviour(spec: &ContainerSpec) -> Result<Behaviour, RuntimeError> {
+    let name = spec.image.split([':', '@']).next().unwrap_or_default();
+    let scripted = name.strip_prefix("fake/").unwrap_or_default();
+    if let Some(code) = scripted.strip_prefix("exit-").and_then(|code| code.parse().ok()) {
+        return Ok(Behaviour::Exits(code));
+    }
+    match scripted {
+        "missing" => Err(RuntimeError::Image { image: spec.image.clone(), reason: "there is no such image".to_owned() }),
+        "rejected" => Err(RuntimeError::Rejected("the fake host cannot run it".to_owned())),
+        "unstartable" => Ok(Behaviour::Unstartable),
+        "stubborn" => Ok(Behaviour::Stubborn),
+        "talk" => Ok(Behaviour::Talks(spec.args.clone())),
+        _ => Ok(Behaviour::Runs),
+    }
+}
+
+#[async_trait]
+impl Runtime for FakeRuntime {
+    async fn prepare(&self, config: &ContainerConfig) -> Result<(), RuntimeError> {
+        let behaviour = behaviour(&config.spec.container)?;
+        self.lock().entry(config.task).or_insert_with(|| FakeContainer {
+            behaviour,
+            observed: Observed { phase: ContainerPhase::Prepared, at: Timestamp(1), ..Observed::default() },
+            lines: Vec::new(),
+            starts: 0,
+            grown: Some(broadcast::channel(EVENTS).0),
+        });
+        Ok(())
+    }
+
+    async fn start(&self, task: TaskId) -> Result<(), RuntimeError> {
+        self.with(task, FakeContainer::start)??;
+        self.tell(task);
+        Ok(())
+    }
+
+    async fn stop(&self, task: TaskId) -> Result<(), RuntimeError> {
+        self.with(task, |container| container.exit(if container.behaviour == Behaviour::Stubborn { 137 } else { 143 }))?;
+        self.tell(task);
+        Ok(())
+    }
+
+    async fn remove(&self, task: TaskId) -> Result<(), RuntimeError> {
+        if self.lock().remove(&task).is_some() {
+            self.tell(task);
+        }
+        Ok(())
+    }
+
+    async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError> {
+        Ok(self.lock().get(&task).map(|container| container.observed.clone()).unwrap_or_default())
+    }
+
+    async fn list(&self) -> Result<Vec<TaskId>, RuntimeError> {
+        Ok(self.lock().keys().copied().collect())
+    }
+
+    fn events(&self) -> broadcast::Receiver<ContainerEvent> {
+        self.events.subscribe()
+    }
+
+    async fn logs(&self, task: TaskId, options: LogOptions) -> Result<LogStream, RuntimeError> {
+        let (lines, grown) = self.with(task, |container| {
+            let grown = container.grown.as_ref().map(broadcast::Sender::subscribe);
+            (container.lines.clone(), grown.filter(|_| options.follow))
+        })?;
+        let wanted: Vec<LogLine> = lines.into_iter().filter(|line| options.since_ns.is_none_or(|since| line.at_ns >= since)).collect();
+        let skip = options.tail.map_or(0, |tail| wanted.len().saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX)));
+        let old = stream::iter(wanted.into_iter().skip(skip).map(Ok));
+        let new = stream::unfold(grown, |grown| async move {
+            let mut grown = grown?;
+            grown.recv().await.ok().map(|line| (Ok(line), Some(grown)))
+        });
+        Ok(old.chain(new).boxed())
+    }
+}
+
+#[cfg(test)]
+mod tests;
