@@ -20,7 +20,11 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     }
     let value: f64 = number.parse().map_err(|_| wrong())?;
     let bytes = value * factor as f64;
-    if !bytes.is_finite() || bytes < 0.0 || bytes >= u64::MAX as f64 { Err(overflow()) } else { Ok(bytes as u64) }
+    if !bytes.is_finite() || bytes < 0.0 || bytes >= u64::MAX as f64 {
+        return Err(overflow());
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "the range was checked; parts of a byte are dropped")]
+    Ok(bytes as u64)
 }
 
 /// A size for people: `512 MiB`, `1.5 GiB`.

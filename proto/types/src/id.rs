@@ -146,11 +146,7 @@ impl<K> Hash for Id<K> {
 
 impl<K> Serialize for Id<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            ((self.bits >> 64) as u64, self.bits as u64).serialize(serializer)
-        }
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { words(self.bits).serialize(serializer) }
     }
 }
 
@@ -165,6 +161,12 @@ impl<'de, K> Deserialize<'de> for Id<K> {
     }
 }
 
+/// The two halves of 128 bits.
+#[expect(clippy::cast_possible_truncation, reason = "the cut is what is wanted")]
+const fn words(bits: u128) -> (u64, u64) {
+    ((bits >> 64) as u64, bits as u64)
+}
+
 /// A deterministic stream of ids (`SplitMix64`): the same seed gives the same ids. Decisions take one for each (log index, service), so that
 /// one service more does not renumber the tasks of another.
 #[derive(Debug, Clone)]
@@ -177,8 +179,9 @@ impl IdStream {
     #[must_use]
     pub fn new(seed: u64, salt: u128) -> Self {
         let mut stream = Self { state: seed };
-        stream.state = stream.word() ^ (salt >> 64) as u64;
-        stream.state = stream.word() ^ salt as u64;
+        let (high, low) = words(salt);
+        stream.state = stream.word() ^ high;
+        stream.state = stream.word() ^ low;
         stream
     }
 
