@@ -1,1 +1,11 @@
-//! placeholder
+//! The daemon: the composition root of a host.
+//!
+//! It reads the configuration, keeps the node's identity, starts the agent always and the manager when the node's role says so, and serves
+//! the unix socket that the command line talks to. What it starts lives in other crates; here is only the wiring and the life cycle:
+//! init, join, leave, promotion, demotion, renewal of the certificate, shutdown.
+
+pub mod address;
+pub mod config;
+pub mod identity_store;
+pub mod machine;
+pub mod socket;
