@@ -1,0 +1,277 @@
+//! The one thread that writes the log. It drains its queue, writes one frame, syncs once, and tells everyone who waited.
+//!
+//! The first error of the disk is the last: nobody knows what a failed sync left behind, so nothing is retried, all later writes fail, and
+//! the manager restarts and reads what is really there. Only a full disk is waited for, before the sync.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use openraft::storage::IOFlushed;
+
+use super::contents::Contents;
+use super::frame;
+use super::record::Record;
+use super::recovery::{Active, Recovered, Segment};
+use super::reserve::Reserve;
+use super::{LogError, segment};
+use crate::disk::{Disk, DiskFile};
+use crate::types::{LogId, Types, Vote};
+
+/// A frame is written when its records take this much, in bytes. With one entry more (at most 1 MiB) it fits a segment.
+const FRAME_BYTES: usize = 2 << 20;
+/// Most jobs in one batch.
+const BATCH: usize = 4096;
+/// Time between two tries to write, while the disk is full.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What the writer is asked to do.
+pub enum Job {
+    /// Write records, then say so.
+    Write(Vec<Record>, IOFlushed<Types>),
+    /// Write what was asked before, then end.
+    Stop,
+}
+
+/// What the writer has done so far.
+#[derive(Debug, Default)]
+pub struct WriterStats {
+    /// Syncs, which is also frames.
+    pub syncs: AtomicU64,
+    /// Bytes of frames.
+    pub bytes: AtomicU64,
+    /// How long the last write and sync took, in microseconds.
+    pub last_sync_micros: AtomicU64,
+}
+
+/// The newest commit mark, which the next frame takes along: it costs no sync of its own.
+pub type CommitMark = Arc<Mutex<Option<LogId>>>;
+
+/// The running writer.
+pub struct Writer {
+    /// Its queue.
+    pub jobs: Sender<Job>,
+    /// What it has done.
+    pub stats: Arc<WriterStats>,
+    /// The commit mark that it takes along.
+    pub mark: CommitMark,
+    /// The thread.
+    pub thread: JoinHandle<()>,
+}
+
+/// Starts the writer where recovery ended.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub fn start(disk: Arc<dyn Disk>, reserve: Arc<Reserve>, recovered: Recovered) -> io::Result<(Writer, Contents)> {
+    let (jobs, queue) = channel();
+    let (stats, mark) = (Arc::<WriterStats>::default(), CommitMark::default());
+    let Recovered { contents, closed, active, next_frame, torn_bytes: _ } = recovered;
+    let marks = Marks { vote: contents.vote, purged: contents.purged, committed: contents.committed };
+    let task = Task {
+        disk,
+        reserve,
+        stats: stats.clone(),
+        mark: mark.clone(),
+        closed,
+        active,
+        next_frame,
+        durable: marks.clone(),
+        marks,
+        body: Vec::new(),
+        body_last: None,
+        waiting: Vec::new(),
+    };
+    let thread = thread::Builder::new().name("raft-log".into()).spawn(move || task.run(&queue))?;
+    Ok((Writer { jobs, stats, mark, thread }, contents))
+}
+
+/// What every segment repeats at its start, so that older segments can go.
+#[derive(Clone)]
+struct Marks {
+    vote: Option<Vote>,
+    purged: Option<LogId>,
+    committed: Option<LogId>,
+}
+
+impl Marks {
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::Vote(vote) => self.vote = Some(*vote),
+            Record::Purge(upto) => self.purged = self.purged.max(Some(*upto)),
+            Record::Committed(upto) => self.committed = Some(*upto),
+            Record::Entry(_) | Record::Truncate(_) => {}
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = Record> {
+        let purged = self.purged.map(Record::Purge);
+        purged.into_iter().chain(self.vote.map(Record::Vote)).chain(self.committed.map(Record::Committed))
+    }
+}
+
+struct Task {
+    disk: Arc<dyn Disk>,
+    reserve: Arc<Reserve>,
+    stats: Arc<WriterStats>,
+    mark: CommitMark,
+    closed: Vec<Segment>,
+    active: Option<Active>,
+    next_frame: u64,
+    /// As of the last durable frame.
+    durable: Marks,
+    /// With the records of `body`.
+    marks: Marks,
+    /// Records of the frame that is being made.
+    body: Vec<u8>,
+    /// Largest entry index in `body`.
+    body_last: Option<u64>,
+    /// Who is told when the frame is durable.
+    waiting: Vec<IOFlushed<Types>>,
+}
+
+impl Task {
+    fn run(mut self, queue: &Receiver<Job>) {
+        let mut failure: Option<LogError> = None;
+        while let Ok(first) = queue.recv() {
+            // Read before the queue is drained: what it covers is in the queue or durable already.
+            let mark = *self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stop = false;
+            for job in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
+                match job {
+                    Job::Write(records, done) => self.take(records, done, &mut failure),
+                    Job::Stop => stop = true,
+                }
+            }
+            if failure.is_none() {
+                failure = self.finish(mark).err();
+            }
+            self.fail(failure.as_ref());
+            if stop {
+                break;
+            }
+        }
+        self.reserve.stop();
+    }
+
+    /// Adds a job's records to the frame, and writes frames that are large enough.
+    fn take(&mut self, records: Vec<Record>, done: IOFlushed<Types>, failure: &mut Option<LogError>) {
+        if failure.is_none() {
+            *failure = records.iter().try_for_each(|record| self.add(record)).err();
+        }
+        self.waiting.push(done);
+    }
+
+    fn add(&mut self, record: &Record) -> Result<(), LogError> {
+        record.encode(&mut self.body)?;
+        self.marks.note(record);
+        if let Record::Entry(entry) = record {
+            self.body_last = self.body_last.max(Some(entry.log_id.index));
+        }
+        if self.body.len() < FRAME_BYTES { Ok(()) } else { self.write_frame() }
+    }
+
+    /// The end of a batch: the commit mark, the last frame, and those segments that a purge has freed.
+    fn finish(&mut self, mark: Option<LogId>) -> Result<(), LogError> {
+        if mark.is_some_and(|mark| self.marks.committed < Some(mark)) && !self.body.is_empty() {
+            mark.map_or(Ok(()), |mark| self.add(&Record::Committed(mark)))?;
+        }
+        if !self.body.is_empty() {
+            self.write_frame()?;
+        }
+        // Jobs without records.
+        self.waiting.drain(..).for_each(|done| done.io_completed(Ok(())));
+        self.remove_purged()
+    }
+
+    fn write_frame(&mut self) -> Result<(), LogError> {
+        let began = Instant::now();
+        let (bytes, mut active) = self.place_frame()?;
+        self.write(&*active.file, active.offset, &bytes)?;
+        active.file.sync().map_err(LogError::io("syncing a segment"))?;
+        active.offset += bytes.len() as u64;
+        active.segment.last_index = active.segment.last_index.max(self.body_last.take());
+        self.active = Some(active);
+        self.next_frame += 1;
+        self.durable = self.marks.clone();
+        self.body.clear();
+        self.stats.syncs.fetch_add(1, Ordering::Relaxed);
+        self.stats.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.stats.last_sync_micros.store(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.waiting.drain(..).for_each(|done| done.io_completed(Ok(())));
+        Ok(())
+    }
+
+    /// The frame's bytes, and the segment that they fit in: a new one, which begins with the marks, when the running one is full.
+    fn place_frame(&mut self) -> Result<(Vec<u8>, Active), LogError> {
+        let length = (frame::HEAD + self.body.len()) as u64;
+        let mut bytes = frame::start();
+        let active = match self.active.take().filter_map_closed(&mut self.closed, length) {
+            Some(active) => active,
+            None => {
+                for record in self.durable.records() {
+                    record.encode(&mut bytes)?;
+                }
+                let name = segment::name(self.next_frame);
+                let file = self.reserve.take(&name).map_err(LogError::io("starting a segment"))?;
+                Active { segment: Segment { name, last_index: None }, file, offset: 0, size: self.reserve.size() }
+            }
+        };
+        bytes.extend_from_slice(&self.body);
+        frame::seal(&mut bytes, self.next_frame);
+        Ok((bytes, active))
+    }
+
+    fn write(&self, file: &dyn DiskFile, offset: u64, bytes: &[u8]) -> Result<(), LogError> {
+        loop {
+            match file.write_at(offset, bytes) {
+                // Space was promised, but some file systems copy on write. Nothing is acknowledged yet, so waiting is safe.
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    self.reserve.note_full();
+                    thread::sleep(RETRY);
+                }
+                result => return result.map_err(LogError::io("writing a segment")),
+            }
+        }
+    }
+
+    /// Removes segments of which every entry is purged, oldest first.
+    fn remove_purged(&mut self) -> Result<(), LogError> {
+        let purged = self.durable.purged.map(|id| id.index);
+        let free = self.closed.iter().take_while(|segment| segment.last_index <= purged).count();
+        for segment in self.closed.drain(..free) {
+            self.disk.remove(&segment.name).map_err(LogError::io("removing a purged segment"))?;
+        }
+        Ok(())
+    }
+
+    /// Tells all who wait that the log has failed.
+    fn fail(&mut self, failure: Option<&LogError>) {
+        let Some(failure) = failure else { return };
+        if !self.waiting.is_empty() {
+            tracing::error!(error = %failure, "the raft log failed: this manager stops writing");
+        }
+        for done in self.waiting.drain(..) {
+            done.io_completed(Err(LogError::Stopped(failure.to_string()).into()));
+        }
+    }
+}
+
+/// Keeps the running segment when a frame still fits, or closes it.
+trait FitOrClose {
+    fn filter_map_closed(self, closed: &mut Vec<Segment>, length: u64) -> Option<Active>;
+}
+
+impl FitOrClose for Option<Active> {
+    fn filter_map_closed(self, closed: &mut Vec<Segment>, length: u64) -> Option<Active> {
+        let active = self?;
+        if active.offset + length <= active.size {
+            return Some(active);
+        }
+        closed.push(active.segment);
+        None
+    }
+}

@@ -1,0 +1,62 @@
+//! What runs beside Raft: a snapshot when the log takes much room, and handing the lead on while this manager's disk is full.
+
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver;
+
+use crate::log::store::LogStore;
+use crate::machine::Machine;
+use crate::types::Types;
+
+/// Time between two looks.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Bytes of entries after which a snapshot is made, however few they are.
+const LOG_BYTES: usize = 32 << 20;
+/// Looks between two tries to hand the lead on: the next manager's disk may be full as well.
+const HANDOVER: u32 = 10;
+
+/// Looks once a second until Raft stops.
+pub(super) async fn run(raft: openraft::Raft<Types, Machine>, log: LogStore, id: u64) {
+    let full = log.full();
+    let mut wait = 0_u32;
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        wait = wait.saturating_sub(1);
+        let large = log.bytes() > LOG_BYTES;
+        let hand_over = *full.borrow() && wait == 0;
+        let successor = successor(&raft, id).filter(|_| hand_over);
+        if let Some(successor) = successor {
+            tracing::warn!(successor, "the disk is full: another manager is asked to lead");
+            wait = HANDOVER;
+        }
+        if act(&raft, large, successor).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn act(raft: &openraft::Raft<Types, Machine>, large: bool, successor: Option<u64>) -> Result<(), openraft::errors::Fatal<Types>> {
+    if large {
+        raft.trigger().snapshot().await?;
+        let upto = raft.data_metrics().borrow_watched().snapshot.map(|id| id.index);
+        if let Some(upto) = upto {
+            raft.trigger().purge_log(upto).await?;
+        }
+    }
+    if let Some(successor) = successor {
+        raft.trigger().transfer_leader(successor).await?;
+    }
+    Ok(())
+}
+
+/// The other voter that has most of the log; none when this manager does not lead or is alone.
+fn successor(raft: &openraft::Raft<Types, Machine>, id: u64) -> Option<u64> {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    if !metrics.state.is_leader() {
+        return None;
+    }
+    let voters: Vec<u64> = metrics.membership_config.voter_ids().filter(|voter| *voter != id).collect();
+    let matched = metrics.replication.iter().flatten().filter(|(member, _)| voters.contains(member));
+    matched.max_by_key(|(_, matched)| matched.map(|log| log.index)).map(|(member, _)| *member)
+}

@@ -1,0 +1,124 @@
+//! The types that openraft is instantiated with: what an entry carries, what an apply answers, who a member is.
+
+use std::fmt;
+
+use bytes::Bytes;
+use cluster_types::Entry;
+use openraft::{BasicNode, EntryPayload};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::raft::propose::Committed;
+
+openraft::declare_raft_types!(
+    /// The group's types: an entry is an encoded [`Command`], an answer is what the state made of it.
+    pub Types:
+        D = Command,
+        R = Reply,
+        NodeId = u64,
+        Node = BasicNode,
+);
+
+/// Names one entry of the log: who led when it was written, and its index.
+pub(crate) type LogId = openraft::type_config::alias::LogIdOf<Types>;
+/// One entry of the log.
+pub(crate) type LogEntry = openraft::type_config::alias::EntryOf<Types>;
+/// A vote, or a leader's confirmed one.
+pub(crate) type Vote = openraft::type_config::alias::VoteOf<Types>;
+/// The members that a log index stands for.
+pub(crate) type StoredMembership = openraft::type_config::alias::StoredMembershipOf<Types>;
+/// What a snapshot covers.
+pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<Types>;
+
+/// An [`Entry`] in MessagePack. It is encoded once, when it is proposed, and goes through log and network as it is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Command(Bytes);
+
+impl Command {
+    /// Encodes an entry.
+    ///
+    /// # Errors
+    /// When the entry cannot be encoded, which no entry of our types does.
+    pub(crate) fn encode(entry: &Entry) -> Result<Self, rmp_serde::encode::Error> {
+        Ok(Self(rmp_serde::to_vec(entry)?.into()))
+    }
+
+    /// The entry again.
+    ///
+    /// # Errors
+    /// When another version wrote something that this one does not know.
+    pub(crate) fn decode(&self) -> Result<Entry, rmp_serde::decode::Error> {
+        rmp_serde::from_slice(&self.0)
+    }
+
+    /// Encoded size, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Debug for Command {
+    // Entries hold secrets: only the size is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Command({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AsBytes;
+        impl Visitor<'_> for AsBytes {
+            type Value = Command;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Command, E> {
+                Ok(Command(Bytes::copy_from_slice(bytes)))
+            }
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Command, E> {
+                Ok(Command(bytes.into()))
+            }
+        }
+        deserializer.deserialize_byte_buf(AsBytes)
+    }
+}
+
+/// What the state made of an entry; none for entries that only Raft reads. It never leaves its manager.
+#[derive(Debug, Clone, Default)]
+pub struct Reply(pub(crate) Option<Committed>);
+
+// openraft asks for serde of answers, for applications that send them on. Ours do not.
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Reply {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Self(None))
+    }
+}
+
+/// About how many bytes an entry takes in a message or in the log.
+pub(crate) fn entry_size(entry: &LogEntry) -> usize {
+    const FRAME: usize = 64;
+    FRAME
+        + match &entry.payload {
+            EntryPayload::Blank => 0,
+            EntryPayload::Normal(command) => command.size(),
+            EntryPayload::Membership(membership) => FRAME * (1 + membership.nodes().count()),
+        }
+}
