@@ -1,6 +1,7 @@
 //! The secondary indexes: what objects are found by besides their id. Kept by the tables; never written by anybody else.
 
 use std::fmt::Debug;
+use std::ops::Bound;
 
 use cluster_types::{Cluster, Node, NodeId, Service, ServiceId, Task, TaskId};
 use imbl::{OrdMap, OrdSet};
@@ -93,6 +94,13 @@ impl Places {
     /// The tasks on a node, in the order of their ids.
     pub(crate) fn on_node(&self, node: NodeId) -> impl Iterator<Item = TaskId> {
         self.nodes.range((node, FIRST)..=(node, LAST)).map(|&(_, task)| task)
+    }
+
+    /// Every node that has a task, each once. Jumps from node to node.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let first = self.nodes.get_min().map(|(node, _)| *node);
+        let beyond = |node: NodeId| (Bound::Excluded((node, LAST)), Bound::Unbounded);
+        std::iter::successors(first, move |node| self.nodes.range(beyond(*node)).next().map(|(node, _)| *node))
     }
 }
 

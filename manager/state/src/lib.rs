@@ -19,6 +19,6 @@ mod tests;
 mod view;
 
 pub use requests::REQUESTS_KEPT;
-pub use snapshot::DecodeError;
+pub use snapshot::{DecodeError, spec_bytes};
 pub use state::{Applied, State};
 pub use view::View;

@@ -75,6 +75,13 @@ struct SavedRequest {
     outcomes: Arc<Outcomes>,
 }
 
+/// How many bytes a spec takes in the log and in snapshots: what `limits::SPEC_BYTES` bounds.
+#[must_use]
+pub fn spec_bytes(spec: &ServiceSpec) -> usize {
+    // Plain data is always written; if it ever were not, it would be too large for every limit.
+    rmp_serde::to_vec_named(spec).map_or(usize::MAX, |bytes| bytes.len())
+}
+
 impl State {
     /// The state as a snapshot.
     #[must_use]

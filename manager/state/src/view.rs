@@ -121,6 +121,11 @@ impl View {
         self.state.tasks.index().on_node(node).filter_map(|id| self.task(id))
     }
 
+    /// The nodes that tasks name, each once, by id. A node may be gone while its tasks are still here.
+    pub fn nodes_of_tasks(&self) -> impl Iterator<Item = NodeId> {
+        self.state.tasks.index().nodes()
+    }
+
     /// A service's spec of some version, while it is current, previous, or a task is made from it.
     #[must_use]
     pub fn spec(&self, service: ServiceId, version: Version) -> Option<&Arc<ServiceSpec>> {

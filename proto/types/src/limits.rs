@@ -1,5 +1,7 @@
 //! Limits on everything that comes from outside. One place, so that a reader finds them and a test can sit at their edge.
 
+use std::time::Duration;
+
 /// Largest message on the wire, in bytes (design: no message over 1 MiB).
 pub const MESSAGE_BYTES: usize = 1 << 20;
 /// Largest encoded spec, in bytes; refused before it is proposed (failures F5).
@@ -12,6 +14,16 @@ pub const NAME_CHARACTERS: usize = 63;
 pub const REPLICAS: u64 = 100_000;
 /// Finished tasks kept for each slot (swarm's task history limit).
 pub const TASK_HISTORY: usize = 5;
+/// Most restarts that a policy can count (0 is no limit): as many ended tasks are kept for each slot.
+pub const RESTART_ATTEMPTS: u64 = 100;
+/// Longest delay, window or grace period in a spec: a year. Adding one to a moment never overflows.
+pub const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Largest memory limit or reservation, in bytes (64 TiB): all tasks of a service together still fit 64 bits.
+pub const MEMORY_BYTES_MAX: u64 = 64 << 40;
+/// Largest CPU limit or reservation, in billionths of a CPU (10 000 CPUs).
+pub const NANO_CPUS_MAX: u64 = 10_000 * 1_000_000_000;
+/// Most processes of a container: what the kernel can count.
+pub const PIDS_MAX: u64 = 1 << 22;
 /// Smallest memory limit or reservation, in bytes (swarm: 4 MiB).
 pub const MEMORY_BYTES_MIN: u64 = 4 << 20;
 /// Smallest CPU limit or reservation, in billionths of a CPU (swarm: 0.001).

@@ -48,6 +48,7 @@ fn objects_are_found_by_everything_that_has_an_index() {
     let tasks = [view.tasks_of_service(SERVICE).next(), view.tasks_of_slot(SERVICE, 1).next(), view.tasks_on_node(NODE).next()];
     assert!(tasks.iter().all(|task| task.unwrap().id == TASK));
     assert_eq!(view.tasks_of_slot(SERVICE, 2).count() + view.tasks_on_node(NodeId::from_bits(2)).count(), 0);
+    assert_eq!(view.nodes_of_tasks().collect::<Vec<_>>(), [NODE]);
     assert_eq!(view.services_by_prefix(&SERVICE.to_string()).count(), 1);
     assert_eq!(view.spec_of(view.task(TASK).unwrap()).unwrap().task.container.image, "web:1");
 }

@@ -1,0 +1,129 @@
+//! Which nodes are there: from what the leader heard to the states that are replicated.
+//!
+//! A node that is silent for the grace is down, and its tasks are replaced (by enforce). Each leader counts the grace anew from the moment
+//! it took over, so a change of leader alone takes no node down. After a day its tasks are orphaned: nobody waits for them any more. It
+//! stops nothing and opens no session; the dispatcher writes `Ready` and `Disconnected` as sessions come and break.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cluster_state::View;
+use cluster_types::{Change, Node, NodeId, NodeState, NodeStatus, NodeStep, TaskId, TaskStep, Timestamp};
+
+/// Shortest time between two heartbeats of a node.
+const PERIOD_MIN: Duration = Duration::from_millis(500);
+/// Most heartbeats that the leader is to see in a second.
+const HEARTBEATS_PER_SECOND: u64 = 1_000;
+/// Shortest time after which a silent node is down.
+const GRACE_MIN: Duration = Duration::from_secs(3);
+/// Heartbeats in a row that may get lost.
+const GRACE_PERIODS: u32 = 4;
+/// The tasks of a node that is down for so long are given up (swarm: 24 h).
+const ORPHAN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the leader knows of the nodes' sessions. Only in its memory: heartbeats never enter the log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Presence {
+    /// When this manager became the leader, by its clock.
+    pub leader_since: Timestamp,
+    /// When each node was last heard by this leader. The entry stays when the session breaks: the grace runs from there.
+    pub sessions: BTreeMap<NodeId, Timestamp>,
+    /// After how much silence a node is down; see [`grace`].
+    pub grace: Duration,
+}
+
+/// How often each of `nodes` nodes sends a heartbeat: every 500 ms in a small cluster, as rarely as the leader can bear in a large one.
+#[must_use]
+pub fn heartbeat_period(nodes: usize) -> Duration {
+    let millis = u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(1_000) / HEARTBEATS_PER_SECOND;
+    PERIOD_MIN.max(Duration::from_millis(millis))
+}
+
+/// After how much silence one of `nodes` nodes is down: 3 s in a small cluster, never less than 4 heartbeats.
+#[must_use]
+pub fn grace(nodes: usize) -> Duration {
+    GRACE_MIN.max(heartbeat_period(nodes).saturating_mul(GRACE_PERIODS))
+}
+
+/// What is to be written about nodes now, and when to look again though nothing is heard.
+#[must_use]
+pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change>, Option<Timestamp>) {
+    let mut changes = Vec::new();
+    let mut wake_at = None;
+    for node in view.nodes() {
+        match judge(node, presence, now) {
+            Verdict::Rests => {}
+            Verdict::WaitUntil(at) => sooner(&mut wake_at, at),
+            Verdict::Becomes(state, message) => changes.push(becomes(node, state, message, now)),
+        }
+        if let Some(at) = lost_for_good(node).filter(|_| live_tasks(view, node.id).next().is_some()) {
+            if at <= now { orphan(view, node.id, &mut changes) } else { sooner(&mut wake_at, at) }
+        }
+    }
+    for gone in view.nodes_of_tasks().filter(|id| view.node(*id).is_none()) {
+        orphan(view, gone, &mut changes);
+    }
+    (changes, wake_at)
+}
+
+/// What becomes of a node.
+enum Verdict {
+    Rests,
+    WaitUntil(Timestamp),
+    Becomes(NodeState, &'static str),
+}
+
+fn judge(node: &Node, presence: &Presence, now: Timestamp) -> Verdict {
+    let status = &node.status;
+    let heard = presence.sessions.get(&node.id).copied();
+    // A stamp of a leader whose clock was ahead says nothing.
+    let since = Some(status.since).filter(|since| *since <= now).unwrap_or_default();
+    let fresh = |heard: &Timestamp| now.since(*heard) < presence.grace;
+    if status.state != NodeState::Ready && heard.filter(fresh).is_some_and(|heard| heard > status.since) {
+        // The write of its session and the one of its loss crossed each other.
+        return Verdict::Becomes(NodeState::Ready, "is heard again");
+    }
+    let begins = presence.leader_since.max(heard.unwrap_or_default());
+    match status.state {
+        NodeState::Down => Verdict::Rests,
+        NodeState::Ready => silent_at(begins, presence, now, || match heard {
+            // It registered under this leader, so its session broke just now; whoever drops the session says so, or did not get to it.
+            None if since > presence.leader_since => Verdict::Becomes(NodeState::Disconnected, "its session broke"),
+            None | Some(_) => Verdict::Becomes(NodeState::Down, "was not heard within the grace"),
+        }),
+        NodeState::Disconnected | NodeState::Unknown => {
+            let begins = heard.map_or(begins.max(since), |_| begins);
+            silent_at(begins, presence, now, || Verdict::Becomes(NodeState::Down, "did not come back within the grace"))
+        }
+    }
+}
+
+fn silent_at(begins: Timestamp, presence: &Presence, now: Timestamp, then: impl FnOnce() -> Verdict) -> Verdict {
+    let ends = begins.plus(presence.grace);
+    if ends <= now { then() } else { Verdict::WaitUntil(ends) }
+}
+
+fn becomes(node: &Node, state: NodeState, message: &str, now: Timestamp) -> Change {
+    let status = NodeStatus { state, message: message.to_owned(), address: node.status.address.clone(), since: now };
+    Change::Node(node.id, NodeStep::Status(status))
+}
+
+/// When the tasks of a node are given up, if it is down.
+fn lost_for_good(node: &Node) -> Option<Timestamp> {
+    (node.status.state == NodeState::Down).then(|| node.status.since.plus(ORPHAN_AFTER))
+}
+
+fn live_tasks(view: &View, node: NodeId) -> impl Iterator<Item = TaskId> {
+    view.tasks_on_node(node).filter(|task| !task.status.state.is_terminal()).map(|task| task.id)
+}
+
+fn orphan(view: &View, node: NodeId, changes: &mut Vec<Change>) {
+    changes.extend(live_tasks(view, node).map(|task| Change::Task(task, TaskStep::Orphan)));
+}
+
+fn sooner(wake_at: &mut Option<Timestamp>, at: Timestamp) {
+    *wake_at = Some(wake_at.map_or(at, |set: Timestamp| set.min(at)));
+}
+
+#[cfg(test)]
+mod tests;

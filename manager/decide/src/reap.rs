@@ -1,0 +1,86 @@
+//! Which task records go: history beyond its bound, and tasks whose slot or service is gone once nothing of them can run.
+//!
+//! It never touches a task that may still run on a node that is there. Its removal also ends the container's files and logs on the node
+//! (see [`crate::assignment`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cluster_state::View;
+use cluster_types::{Change, DesiredState, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, limits};
+
+/// The records to remove, of all services, those that are gone included.
+#[must_use]
+pub fn reap(view: &View) -> Vec<Change> {
+    let services: BTreeSet<ServiceId> = view.tasks().map(|task| task.service).collect();
+    services.into_iter().flat_map(|service| of_service(view, service)).collect()
+}
+
+/// The records to remove of one service, which may be gone. They change only when its tasks, its spec or one of their nodes does.
+#[must_use]
+pub fn of_service(view: &View, service: ServiceId) -> Vec<Change> {
+    let history = history(view, service);
+    let mut ended: BTreeMap<(u64, Option<NodeId>), Vec<&Arc<Task>>> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for task in view.tasks_of_service(service) {
+        match fate(view, task) {
+            Fate::Stays => {}
+            Fate::Goes => changes.push(removal(task)),
+            Fate::History => ended.entry(place(task)).or_default().push(task),
+        }
+    }
+    for mut tasks in ended.into_values() {
+        tasks.sort_by_key(|task| (task.meta.version, task.id));
+        let beyond = tasks.len().saturating_sub(history);
+        changes.extend(tasks.into_iter().take(beyond).map(|task| removal(task)));
+    }
+    changes
+}
+
+/// What a record is for.
+enum Fate {
+    /// It runs, or is going to, or another decider has not yet seen that it ended.
+    Stays,
+    /// Users may look at it, restarts are counted by it.
+    History,
+    /// Nothing.
+    Goes,
+}
+
+fn fate(view: &View, task: &Task) -> Fate {
+    let state = task.status.state;
+    match task.desired {
+        DesiredState::Ready | DesiredState::Running => Fate::Stays,
+        // Never sent to any node.
+        DesiredState::Shutdown | DesiredState::Remove if state < TaskState::Assigned => Fate::Goes,
+        DesiredState::Shutdown if state.is_terminal() => Fate::History,
+        DesiredState::Shutdown => Fate::Stays,
+        DesiredState::Remove if state.is_terminal() || is_lost(view, task) => Fate::Goes,
+        DesiredState::Remove => Fate::Stays,
+    }
+}
+
+/// Whether nobody will report its end: its node is gone or called down. If that node comes back, its full set lacks the task.
+fn is_lost(view: &View, task: &Task) -> bool {
+    task.node.and_then(|id| view.node(id)).is_none_or(|node| node.status.state == NodeState::Down)
+}
+
+/// History is kept for each slot; for each node where a service is global.
+fn place(task: &Task) -> (u64, Option<NodeId>) {
+    (task.slot, if task.slot == 0 { task.node } else { None })
+}
+
+/// How many ended tasks are kept for each place: the user's history, and as many as counting the restarts takes.
+fn history(view: &View, service: ServiceId) -> usize {
+    let attempts = view.service(service).map_or(0, |service| service.spec.task.restart.max_attempts);
+    let counted = usize::try_from(attempts.min(limits::RESTART_ATTEMPTS)).unwrap_or(0);
+    if counted == 0 { limits::TASK_HISTORY } else { limits::TASK_HISTORY.max(counted + 1) }
+}
+
+/// At the version that was judged: a task that changed meanwhile is judged again.
+fn removal(task: &Task) -> Change {
+    Change::Remove { key: ObjectKey::Task(task.id), expect: Some(task.meta.version) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! What touches the kernel: capabilities, resource limits, kernel parameters and signals. Unknown names are refused here, so that a task
+//! does not fail on every node in turn.
+
+use std::collections::BTreeSet;
+
+use cluster_types::{NetworkMode, TaskSpec};
+
+use super::Problems;
+use super::words::Words;
+
+/// The capabilities of Linux (capabilities(7)), without `CAP_`.
+const CAPABILITIES: [&str; 41] = [
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+/// The resource limits of a process (getrlimit(2)), without `RLIMIT_`; `as` is the address space.
+const ULIMITS: [&str; 16] = [
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// Kernel parameters that belong to the IPC namespace; `fs.mqueue.*` and `net.*` are namespaced as a whole.
+const IPC_SYSCTLS: [&str; 8] = [
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
+    "kernel.shm_rmid_forced",
+];
+
+/// Signals by name (signal(7)), without `SIG`.
+const SIGNALS: [&str; 36] = [
+    "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL", "PROF", "PWR", "QUIT",
+    "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1", "USR2", "VTALRM", "WINCH",
+    "XCPU", "XFSZ",
+];
+
+pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
+    let container = &task.container;
+    problems.each("cap_add", &container.cap_add, capability);
+    problems.each("cap_drop", &container.cap_drop, capability);
+    ulimits(problems, task);
+    for (name, value) in &container.sysctls {
+        if let Some(reason) = sysctl(name, value, task.network) {
+            problems.add("sysctls", format!("{} {reason}", Words(name)));
+        }
+    }
+    if let Some(signal) = container.stop_signal.as_ref().filter(|signal| !is_signal(signal)) {
+        problems.add("stop_signal", format!("{} is no signal: write a name such as SIGTERM, or a number from 1 to 64", Words(signal)));
+    }
+}
+
+fn capability(problems: &mut Problems, name: &String) {
+    let upper = name.to_ascii_uppercase();
+    let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
+    if bare != "ALL" && !CAPABILITIES.contains(&bare) {
+        problems.add("", format!("{} is no capability: write one such as NET_ADMIN, or ALL", Words(name)));
+    }
+}
+
+fn ulimits(problems: &mut Problems, task: &TaskSpec) {
+    let mut names = BTreeSet::new();
+    problems.each("ulimits", &task.container.ulimits, |problems, ulimit| {
+        if !ULIMITS.contains(&ulimit.name.as_str()) {
+            problems.add("name", format!("{} is no resource limit: use one of {}", Words(&ulimit.name), ULIMITS.join(", ")));
+        }
+        if ulimit.soft > ulimit.hard {
+            problems.add("soft", format!("{} is more than the hard limit {}", ulimit.soft, ulimit.hard));
+        }
+    });
+    for (place, ulimit) in task.container.ulimits.iter().enumerate() {
+        if !names.insert(&ulimit.name) {
+            problems.add(&format!("ulimits[{place}].name"), format!("{} is set twice", Words(&ulimit.name)));
+        }
+    }
+}
+
+/// Why a kernel parameter cannot be set for a container alone.
+fn sysctl(name: &str, value: &str, network: NetworkMode) -> Option<&'static str> {
+    let plain = name.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)));
+    let of_network = name.starts_with("net.");
+    if !plain {
+        return Some("is no kernel parameter: write it like net.core.somaxconn");
+    }
+    if !of_network && !name.starts_with("fs.mqueue.") && !IPC_SYSCTLS.contains(&name) {
+        return Some("would change the whole host: only net.*, fs.mqueue.* and the IPC ones of kernel.* belong to a container");
+    }
+    if of_network && network == NetworkMode::Host {
+        return Some("would change the whole host, whose network the container has");
+    }
+    (value.trim().is_empty() || value.contains(|c: char| c.is_control() && c != '\t'))
+        .then_some("has no value, or one with a line break in it")
+}
+
+/// `SIGTERM`, `TERM`, `15`, `SIGRTMIN+3`, `SIGRTMAX-1`.
+fn is_signal(text: &str) -> bool {
+    if let Ok(number) = text.parse::<u8>() {
+        return (1..=64).contains(&number);
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let offset = |rest: &str| rest.parse::<u8>().is_ok_and(|offset| offset <= 30);
+    let real_time = name.strip_prefix("RTMIN+").or_else(|| name.strip_prefix("RTMAX-"));
+    SIGNALS.contains(&name) || real_time.is_some_and(offset)
+}
