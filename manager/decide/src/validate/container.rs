@@ -26,8 +26,8 @@ fn process(problems: &mut Problems, container: &ContainerSpec) {
     if command.first().is_some_and(String::is_empty) {
         problems.add("command[0]", "is empty: name a program, or give no command at all");
     }
-    problems.each("command", command, nul);
-    problems.each("args", &container.args, nul);
+    problems.each("command", command, |problems, text| nul(problems, text));
+    problems.each("args", &container.args, |problems, text| nul(problems, text));
     problems.each("env", &container.env, |problems, variable| {
         nul(problems, variable);
         match variable.split_once('=') {
@@ -65,7 +65,7 @@ fn names(problems: &mut Problems, container: &ContainerSpec) {
     });
 }
 
-fn nul(problems: &mut Problems, text: &String) {
+fn nul(problems: &mut Problems, text: &str) {
     if words::has_nul(text) {
         problems.add("", "has a NUL character in it, which ends a text for the kernel");
     }

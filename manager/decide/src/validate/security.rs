@@ -94,8 +94,8 @@ const SIGNALS: [&str; 36] = [
 
 pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     let container = &task.container;
-    problems.each("cap_add", &container.cap_add, capability);
-    problems.each("cap_drop", &container.cap_drop, capability);
+    problems.each("cap_add", &container.cap_add, |problems, name| capability(problems, name));
+    problems.each("cap_drop", &container.cap_drop, |problems, name| capability(problems, name));
     ulimits(problems, task);
     for (name, value) in &container.sysctls {
         if let Some(reason) = sysctl(name, value, task.network) {
@@ -107,7 +107,7 @@ pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     }
 }
 
-fn capability(problems: &mut Problems, name: &String) {
+fn capability(problems: &mut Problems, name: &str) {
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
     if bare != "ALL" && !CAPABILITIES.contains(&bare) {
