@@ -1,11 +1,29 @@
 //! Every decision of the managers, as pure functions: a view of the replicated state, the time and a seed in; changes, reasons and the
 //! moment to look again out. No I/O, no clock, no randomness of its own, ordered collections only.
+//!
+//! Begin with [`pass()`]: eight steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
+//! what it returns.
 
 pub mod assignment;
+pub mod constraint;
+pub mod dirty;
+mod draft;
+mod enforce;
 pub mod liveness;
 pub mod membership;
+mod orchestrate;
+mod pass;
 pub mod reap;
+mod restart;
+mod rollout;
+pub mod schedule;
+mod slots;
 pub mod validate;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod testbed;
+
+pub use dirty::Dirty;
+pub use pass::{Note, Plan, pass};

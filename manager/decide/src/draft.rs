@@ -1,0 +1,322 @@
+//! The view as it will be once the plan so far is applied: what the steps of a pass read and write.
+//!
+//! Holds only what differs from the view. Steps on a task that the same pass creates are folded into its creation, so that a new task that
+//! finds its node at once costs one change. It decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cluster_state::View;
+use cluster_types::{
+    Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep, Task,
+    TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
+};
+
+use crate::{Dirty, Note, Plan};
+
+/// A plan in the making.
+pub(crate) struct Draft<'a> {
+    /// What the pass started from.
+    pub(crate) view: &'a View,
+    /// The time of the pass.
+    pub(crate) now: Timestamp,
+    dirty: &'a Dirty,
+    chance: IdStream,
+    ids: BTreeMap<ServiceId, IdStream>,
+    nodes: BTreeMap<NodeId, Arc<Node>>,
+    services: BTreeMap<ServiceId, Arc<Service>>,
+    /// Changed and new tasks; `None` for one that is removed.
+    tasks: BTreeMap<TaskId, Option<Arc<Task>>>,
+    created: BTreeMap<ServiceId, Vec<TaskId>>,
+    steps: Vec<Step>,
+    notes: Vec<Note>,
+    wake_at: Option<Timestamp>,
+    touched_nodes: BTreeSet<NodeId>,
+    touched_services: BTreeSet<ServiceId>,
+    carry: Dirty,
+}
+
+/// One change of the plan. A creation is looked up at the end: later steps are folded into it.
+enum Step {
+    Create(TaskId),
+    Change(Change),
+}
+
+/// What a decider says of a task that it makes; the rest is the service's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewTask {
+    pub(crate) slot: u64,
+    pub(crate) node: Option<NodeId>,
+    pub(crate) desired: DesiredState,
+    pub(crate) not_before: Option<Timestamp>,
+    pub(crate) failures: u32,
+}
+
+impl NewTask {
+    /// One that may run at once.
+    pub(crate) fn running() -> Self {
+        Self { slot: 0, node: None, desired: DesiredState::Running, not_before: None, failures: 0 }
+    }
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(view: &'a View, now: Timestamp, seed: u64, dirty: &'a Dirty) -> Self {
+        Self {
+            view,
+            now,
+            dirty,
+            chance: IdStream::new(seed, u128::from(view.index().0)),
+            ids: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            services: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            created: BTreeMap::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            wake_at: None,
+            touched_nodes: BTreeSet::new(),
+            touched_services: BTreeSet::new(),
+            carry: Dirty::default(),
+        }
+    }
+
+    /// The plan. What it changed is carried to the next pass: should the proposal be lost, no event would name it.
+    pub(crate) fn finish(mut self) -> Plan {
+        self.carry.services.append(&mut self.touched_services);
+        self.carry.nodes.append(&mut self.touched_nodes);
+        let tasks = &self.tasks;
+        let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
+        let changes = self.steps.into_iter().filter_map(|step| match step {
+            Step::Create(id) => create(id),
+            Step::Change(change) => Some(change),
+        });
+        Plan { changes: changes.collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
+    }
+
+    // What there is.
+
+    pub(crate) fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
+        self.nodes.get(&id).or_else(|| self.view.node(id))
+    }
+
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.view.nodes().map(|node| self.nodes.get(&node.id).unwrap_or(node))
+    }
+
+    pub(crate) fn service(&self, id: ServiceId) -> Option<Arc<Service>> {
+        self.services.get(&id).or_else(|| self.view.service(id)).cloned()
+    }
+
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.view.services().map(|service| self.services.get(&service.id).unwrap_or(service))
+    }
+
+    pub(crate) fn spec_of(&self, task: &Task) -> Option<&Arc<ServiceSpec>> {
+        self.view.spec_of(task)
+    }
+
+    fn now_is(&self, task: &Arc<Task>) -> Option<Arc<Task>> {
+        self.tasks.get(&task.id).map_or_else(|| Some(Arc::clone(task)), Option::clone)
+    }
+
+    /// The tasks of a service, ended ones included.
+    pub(crate) fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
+        if !self.touched_services.contains(&service) {
+            return self.view.tasks_of_service(service).cloned().collect();
+        }
+        let created = self.created.get(&service).into_iter().flatten().filter_map(|id| self.tasks.get(id).cloned().flatten());
+        self.view.tasks_of_service(service).filter_map(|task| self.now_is(task)).chain(created).collect()
+    }
+
+    /// The tasks that the view has on a node, ended ones included. What this pass places there is not among them.
+    pub(crate) fn tasks_on(&self, node: NodeId) -> Vec<Arc<Task>> {
+        self.view.tasks_on_node(node).filter_map(|task| self.now_is(task)).collect()
+    }
+
+    // What is to be looked at.
+
+    /// Whether this is a full pass.
+    fn is_full(&self) -> bool {
+        self.dirty.all
+    }
+
+    /// The services to look at, gone ones that left tasks included.
+    pub(crate) fn services_due(&self) -> BTreeSet<ServiceId> {
+        let mut due: BTreeSet<ServiceId> = self.dirty.services.union(&self.touched_services).copied().collect();
+        if self.is_full() {
+            due.extend(self.view.services().map(|service| service.id));
+            due.extend(self.view.tasks().map(|task| task.service));
+        }
+        due
+    }
+
+    /// The nodes to look at, gone ones that left tasks included.
+    pub(crate) fn nodes_due(&self) -> BTreeSet<NodeId> {
+        let mut due: BTreeSet<NodeId> = self.dirty.nodes.union(&self.touched_nodes).copied().collect();
+        if self.is_full() {
+            due.extend(self.view.nodes().map(|node| node.id));
+            due.extend(self.view.tasks().filter_map(|task| task.node));
+        }
+        due
+    }
+
+    /// Services whose tasks found no room before, to be looked at when what is free changes. Otherwise they stay on the list.
+    pub(crate) fn starved_due(&mut self, room_changes: bool) -> BTreeSet<ServiceId> {
+        if room_changes || self.is_full() || self.dirty.room || !self.touched_nodes.is_empty() {
+            return self.dirty.starved.clone();
+        }
+        self.carry.starved.extend(&self.dirty.starved);
+        BTreeSet::new()
+    }
+
+    /// A service must be looked at by the later steps, though it did not change.
+    pub(crate) fn touch(&mut self, service: ServiceId) {
+        self.touched_services.insert(service);
+    }
+
+    // What is decided.
+
+    /// Look again at that time, at this service.
+    pub(crate) fn wake(&mut self, at: Timestamp, service: ServiceId) {
+        self.carry.services.insert(service);
+        self.wake_any(at);
+    }
+
+    /// Look again at that time.
+    pub(crate) fn wake_any(&mut self, at: Timestamp) {
+        self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// A task of this service found no room.
+    pub(crate) fn starve(&mut self, service: ServiceId) {
+        self.carry.starved.insert(service);
+    }
+
+    /// Words for the log.
+    pub(crate) fn note(&mut self, about: ObjectKey, text: String) {
+        self.notes.push(Note { about, text });
+    }
+
+    /// 64 bits of chance, for jitter only.
+    pub(crate) fn chance(&mut self) -> u64 {
+        self.chance.word()
+    }
+
+    /// A new task of the service's current spec.
+    pub(crate) fn create(&mut self, service: &Service, new: NewTask) {
+        let index = self.view.index().0;
+        let ids = self.ids.entry(service.id).or_insert_with(|| IdStream::new(index, service.id.bits()));
+        let task = Task {
+            meta: Meta { version: self.view.index(), created: self.now, updated: self.now },
+            id: ids.next_id(),
+            service: service.id,
+            spec_version: service.spec_version,
+            slot: new.slot,
+            node: new.node,
+            desired: new.desired,
+            status: TaskStatus { state: TaskState::New, at: self.now, message: "made".to_owned(), error: None, container: None },
+            not_before: new.not_before,
+            failures: new.failures,
+        };
+        self.push(Change::Create(Object::Task(Arc::new(task))));
+    }
+
+    /// The task is no longer wanted; its record stays as history. One that no node knows of leaves nothing to remember.
+    pub(crate) fn stop(&mut self, task: &Task) {
+        let desired = if task.status.state < TaskState::Assigned { DesiredState::Remove } else { DesiredState::Shutdown };
+        self.desire(task, desired);
+    }
+
+    /// The managers want more of a task. Nothing when they do already.
+    pub(crate) fn desire(&mut self, task: &Task, desired: DesiredState) {
+        if task.desired < desired {
+            self.push(Change::Task(task.id, TaskStep::Desire(desired)));
+        }
+    }
+
+    /// A rollout's status.
+    pub(crate) fn update(&mut self, service: ServiceId, status: UpdateStatus) {
+        self.push(Change::Service(service, ServiceStep::Update(status)));
+    }
+
+    /// Takes a change into the plan and shows it to the later steps.
+    pub(crate) fn push(&mut self, change: Change) {
+        match &change {
+            Change::Create(Object::Task(task)) => return self.push_new(Arc::clone(task)),
+            Change::Task(id, step) => {
+                if self.step_task(*id, step) {
+                    return;
+                }
+            }
+            Change::Node(id, step) => self.step_node(*id, step),
+            Change::Service(id, step) => self.step_service(*id, step),
+            Change::Remove { key: ObjectKey::Task(id), .. } => {
+                self.touched_services.extend(self.view.task(*id).map(|task| task.service));
+                self.tasks.insert(*id, None);
+            }
+            // Users' changes: no decider makes them.
+            Change::Create(_) | Change::Update { .. } | Change::Remove { .. } => {}
+        }
+        self.steps.push(Step::Change(change));
+    }
+
+    fn push_new(&mut self, task: Arc<Task>) {
+        self.touched_services.insert(task.service);
+        self.created.entry(task.service).or_default().push(task.id);
+        self.steps.push(Step::Create(task.id));
+        self.tasks.insert(task.id, Some(task));
+    }
+
+    /// Applies a step to the draft's task. Whether that is all: the task is of this pass.
+    fn step_task(&mut self, id: TaskId, step: &TaskStep) -> bool {
+        let is_new = self.view.task(id).is_none();
+        let Some(task) = self.tasks.get(&id).cloned().unwrap_or_else(|| self.view.task(id).cloned()) else { return false };
+        self.touched_services.insert(task.service);
+        let mut next = Task::clone(&task);
+        apply_step(&mut next, step, self.now);
+        let dropped = is_new && !next.is_wanted();
+        self.tasks.insert(id, (!dropped).then(|| Arc::new(next)));
+        is_new
+    }
+
+    fn step_node(&mut self, id: NodeId, step: &NodeStep) {
+        let Some(node) = self.node(id) else { return };
+        let mut next = Node::clone(node);
+        match step {
+            NodeStep::Describe(description) => next.description = description.clone(),
+            NodeStep::Status(status) => next.status = status.clone(),
+            NodeStep::Seat(seat) => next.manager = seat.clone(),
+        }
+        self.nodes.insert(id, Arc::new(next));
+        self.touched_nodes.insert(id);
+    }
+
+    fn step_service(&mut self, id: ServiceId, step: &ServiceStep) {
+        let Some(service) = self.service(id) else { return };
+        let mut next = Service::clone(&service);
+        match step {
+            ServiceStep::Update(status) => next.update = Some(status.clone()),
+        }
+        self.services.insert(id, Arc::new(next));
+        self.touched_services.insert(id);
+    }
+}
+
+/// What the state will make of a step that it accepts.
+fn apply_step(task: &mut Task, step: &TaskStep, now: Timestamp) {
+    let status = |state, message: &str, error| TaskStatus { state, at: now, message: message.to_owned(), error, container: None };
+    match step {
+        TaskStep::Assign(node) => {
+            task.node = Some(*node);
+            task.status = status(TaskState::Assigned, "has a node", None);
+        }
+        TaskStep::Explain(error) => task.status = status(TaskState::Pending, "waits for a node", Some(error.clone())),
+        TaskStep::Desire(desired) => {
+            task.desired = *desired;
+            task.not_before = task.not_before.filter(|_| *desired == DesiredState::Ready);
+        }
+        TaskStep::Due => (task.desired, task.not_before) = (DesiredState::Running, None),
+        TaskStep::Report(_, reported) => task.status = reported.clone(),
+        TaskStep::Orphan => task.status.state = TaskState::Orphaned,
+    }
+}

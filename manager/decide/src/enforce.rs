@@ -1,0 +1,82 @@
+//! Takes tasks off nodes where they can no longer be: lost, removed or drained nodes, and nodes that no longer meet the task's constraints
+//! or have less than is reserved.
+//!
+//! It only ends them; orchestrate fills the places again, without restart delay. Paused nodes keep what they have.
+
+use std::sync::Arc;
+
+use cluster_types::{Availability, Node, NodeId, NodeState, ObjectKey, Reservation, Task, TaskState};
+
+use crate::constraint;
+use crate::draft::Draft;
+
+/// Looks at each node that changed.
+pub(crate) fn step(draft: &mut Draft<'_>) {
+    for id in draft.nodes_due() {
+        let tasks = draft.tasks_on(id);
+        match draft.node(id).cloned() {
+            None => clear(draft, id, &tasks, "was removed"),
+            Some(node) if node.status.state == NodeState::Down => clear(draft, id, &tasks, "is down"),
+            Some(node) => match node.spec.availability {
+                Availability::Drain => clear(draft, id, &tasks, "is drained"),
+                Availability::Active => evict_misfits(draft, &node, &tasks),
+                Availability::Pause => {}
+            },
+        }
+        // A restart may have waited for the node to take tasks again, and a rollout for a task that will not end there any more.
+        for task in tasks.iter().filter(|task| task.is_wanted() == task.status.state.is_terminal()) {
+            draft.touch(task.service);
+        }
+    }
+}
+
+/// Whether what runs on a node can no longer be reached: it is gone or called down.
+pub(crate) fn is_lost(node: Option<&Arc<Node>>) -> bool {
+    node.is_none_or(|node| node.status.state == NodeState::Down)
+}
+
+fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
+    let mut moved = 0;
+    for task in tasks.iter().filter(|task| is_live(task)) {
+        draft.stop(task);
+        moved += 1;
+    }
+    if moved > 0 {
+        draft.note(ObjectKey::Node(node), format!("the node {why}: {moved} tasks are replaced"));
+    }
+}
+
+/// Ends tasks whose constraints do not hold, and the youngest of those that together reserve more than there is.
+fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
+    let mut live: Vec<&Arc<Task>> = tasks.iter().filter(|task| is_live(task)).collect();
+    live.sort_by_key(|task| (task.meta.created, task.id));
+    let mut reserved = Reservation::default();
+    for task in live {
+        let Some(spec) = draft.spec_of(task).cloned() else { continue };
+        let with = sum(reserved, spec.task.reservation);
+        let unmet = constraint::unmet(node, &spec.task.placement.constraints);
+        let placed = task.status.state >= TaskState::Assigned;
+        if let Some(unmet) = unmet {
+            draft.note(ObjectKey::Task(task.id), format!("its node no longer meets {unmet}"));
+            draft.stop(task);
+        } else if placed && exceeds(with, node.description.capacity) {
+            draft.note(ObjectKey::Task(task.id), "its node has less than is reserved".to_owned());
+            draft.stop(task);
+        } else if placed {
+            reserved = with;
+        }
+    }
+}
+
+fn is_live(task: &Task) -> bool {
+    task.is_wanted() && !task.status.state.is_terminal()
+}
+
+fn sum(one: Reservation, other: Reservation) -> Reservation {
+    Reservation { nano_cpus: one.nano_cpus.saturating_add(other.nano_cpus), memory: one.memory.saturating_add(other.memory) }
+}
+
+/// Nothing reserved exceeds nothing, so that tasks without reservations stay on a node that has not described itself.
+fn exceeds(reserved: Reservation, capacity: Reservation) -> bool {
+    reserved.nano_cpus > capacity.nano_cpus || reserved.memory > capacity.memory
+}

@@ -1,0 +1,52 @@
+//! As many tasks as a service asks for: fills places that are free, and takes tasks away from places that are too many.
+//!
+//! It does not say on which node a replica runs (schedule does), nor replaces tasks of an older spec (rollout does) or tasks that ended
+//! (restart does). Tasks of a service that is gone are removed here.
+
+mod global;
+mod replicated;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cluster_types::{DesiredState, NodeId, Service, ServiceId, ServiceMode, Task};
+
+use crate::draft::Draft;
+
+/// Replicated services that changed: slots by number.
+pub(crate) fn replicated(draft: &mut Draft<'_>) {
+    for id in draft.services_due() {
+        match draft.service(id) {
+            None => remove_all(draft, &draft.tasks_of(id)),
+            Some(service) => match service.spec.mode {
+                ServiceMode::Replicated { replicas } => replicated::fit(draft, &service, replicas),
+                ServiceMode::Global => {}
+            },
+        }
+    }
+}
+
+/// Global services that changed, on all nodes; all others on the nodes that changed.
+pub(crate) fn global(draft: &mut Draft<'_>) {
+    let due = draft.services_due();
+    let nodes = draft.nodes_due();
+    let services: Vec<Arc<Service>> = draft.services().filter(|service| is_looked_at(service, &due, &nodes)).cloned().collect();
+    for service in services {
+        let everywhere = due.contains(&service.id);
+        global::fit(draft, &service, if everywhere { None } else { Some(&nodes) });
+    }
+}
+
+fn is_looked_at(service: &Service, due: &BTreeSet<ServiceId>, nodes: &BTreeSet<NodeId>) -> bool {
+    match service.spec.mode {
+        ServiceMode::Replicated { .. } => false,
+        ServiceMode::Global => !nodes.is_empty() || due.contains(&service.id),
+    }
+}
+
+/// The record goes too, once the task has ended.
+fn remove_all(draft: &mut Draft<'_>, tasks: &[Arc<Task>]) {
+    for task in tasks {
+        draft.desire(task, DesiredState::Remove);
+    }
+}

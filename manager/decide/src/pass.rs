@@ -1,0 +1,48 @@
+//! One pass of all deciders, in order. Each step sees what the steps before it decided, through the draft.
+//!
+//! Called by the leader loop whenever an event or a due timer wakes it. Running it again on the state that its plan led to gives an empty
+//! plan, and any leader gives the same plan for the same view, time and seed.
+
+use cluster_state::View;
+use cluster_types::{Change, ObjectKey, Timestamp};
+
+use crate::draft::Draft;
+use crate::{Dirty, enforce, orchestrate, restart, rollout, schedule};
+
+/// What a pass wants.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// To be proposed in this order; each is checked by itself when it is applied, so that a stale one is merely refused.
+    pub changes: Vec<Change>,
+    /// When to look again though nothing happens.
+    pub wake_at: Option<Timestamp>,
+    /// What was decided, for the log.
+    pub notes: Vec<Note>,
+    /// What the next pass must look at even if no event names it: the leader loop notes its events on top of this.
+    pub carry: Dirty,
+}
+
+/// A few words about a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What it is about.
+    pub about: ObjectKey,
+    /// The words.
+    pub text: String,
+}
+
+/// Decides all that is to be decided now. `seed` is only the source of jitter; ids come from the view's index.
+#[must_use]
+pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty) -> Plan {
+    let mut draft = Draft::new(view, now, seed, dirty);
+    enforce::step(&mut draft);
+    restart::step(&mut draft);
+    orchestrate::replicated(&mut draft);
+    orchestrate::global(&mut draft);
+    rollout::step(&mut draft);
+    schedule::step(&mut draft);
+    draft.finish()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Whether a task must be replaced because its service's spec changed since it was made.
+//!
+//! What the container is made from counts: the container, its resources, network and ports, and the counter of forced updates. Changed
+//! constraints count only when the task's node does not meet them; restart policy, update config, labels of the service and the number of
+//! replicas need no new task.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cluster_types::{Service, ServiceSpec, Task, Version};
+
+use crate::constraint;
+use crate::draft::Draft;
+
+/// Judges the tasks of one service; each older spec is compared once.
+pub(super) struct Staleness {
+    spec: Arc<ServiceSpec>,
+    version: Version,
+    differs: BTreeMap<Version, bool>,
+}
+
+impl Staleness {
+    pub(super) fn new(service: &Service) -> Self {
+        Self { spec: Arc::clone(&service.spec), version: service.spec_version, differs: BTreeMap::new() }
+    }
+
+    pub(super) fn is_stale(&mut self, draft: &Draft<'_>, task: &Task) -> bool {
+        if task.spec_version == self.version {
+            return false;
+        }
+        let spec = &self.spec;
+        let differs =
+            *self.differs.entry(task.spec_version).or_insert_with(|| draft.spec_of(task).is_none_or(|old| needs_restart(old, spec)));
+        differs || self.misplaced(draft, task)
+    }
+
+    /// A task that waits for a node goes by the constraints that it was made with, so changed ones make another task.
+    fn misplaced(&self, draft: &Draft<'_>, task: &Task) -> bool {
+        let placement = &self.spec.task.placement;
+        match task.node.and_then(|node| draft.node(node)) {
+            Some(node) => constraint::unmet(node, &placement.constraints).is_some(),
+            None => draft.spec_of(task).is_none_or(|old| old.task.placement != *placement),
+        }
+    }
+}
+
+fn needs_restart(old: &ServiceSpec, new: &ServiceSpec) -> bool {
+    let (before, after) = (&old.task, &new.task);
+    before.container != after.container
+        || before.reservation != after.reservation
+        || before.limits != after.limits
+        || before.network != after.network
+        || before.force_update != after.force_update
+        || old.ports != new.ports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbed;
+    use cluster_types::{RestartCondition, ServiceMode};
+    use std::time::Duration;
+
+    fn differs(change: impl FnOnce(&mut ServiceSpec)) -> bool {
+        let old = testbed::spec("web", 3);
+        let mut new = old.clone();
+        change(&mut new);
+        needs_restart(&old, &new)
+    }
+
+    #[test]
+    fn only_what_the_container_is_made_from_needs_a_restart() {
+        assert!(differs(|spec| spec.task.container.image = "web:2".into()));
+        assert!(differs(|spec| spec.task.reservation.memory += 1));
+        assert!(differs(|spec| spec.task.limits.pids += 1));
+        assert!(differs(|spec| spec.task.force_update += 1));
+        assert!(differs(|spec| spec.ports.push(testbed::host_port(80))));
+        assert!(!differs(|spec| spec.mode = ServiceMode::Replicated { replicas: 9 }));
+        assert!(!differs(|spec| spec.task.restart.condition = RestartCondition::None));
+        assert!(!differs(|spec| spec.update.delay = Duration::from_secs(1)));
+        assert!(!differs(|spec| drop(spec.labels.insert("a".into(), "b".into()))));
+        assert!(!differs(|spec| spec.task.placement.constraints.push("node.role==worker".parse().unwrap())));
+    }
+}

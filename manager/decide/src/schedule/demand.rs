@@ -1,0 +1,192 @@
+//! What a task asks of a node, and the filters that judge it, in swarm's order (`swarm-behaviour.md` 1.4). Each filter checks, and explains
+//! with amounts when it refuses. The platform of an image is not known to the managers yet, so no filter looks at it.
+
+use std::fmt;
+
+use cluster_types::{Availability, Constraint, Node, NodeState, Placement, Protocol, PublishMode, Reservation, ServiceSpec};
+
+use super::fleet::Room;
+use crate::constraint;
+
+/// A port of a host.
+pub(super) type HostPort = (u16, Protocol);
+
+/// What the tasks of one spec ask of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Demand {
+    pub(super) reservation: Reservation,
+    pub(super) placement: Placement,
+    pub(super) ports: Vec<HostPort>,
+}
+
+/// Why a node does not take a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is not there.
+    NotReady(NodeState),
+    /// Users closed it for new tasks.
+    Closed(Availability),
+    /// Too little CPU is free: billionths of a CPU.
+    Cpus {
+        /// What is reserved for the task.
+        needs: u64,
+        /// What is free.
+        free: u64,
+    },
+    /// Too little memory is free: bytes.
+    Memory {
+        /// What is reserved for the task.
+        needs: u64,
+        /// What is free.
+        free: u64,
+    },
+    /// A constraint does not hold.
+    Constraint(Constraint),
+    /// Another task has the port.
+    Port(u16, Protocol),
+    /// It has as many tasks of the service as are allowed.
+    Full(u64),
+}
+
+impl Demand {
+    /// The demand of a service's tasks.
+    #[must_use]
+    pub fn of(spec: &ServiceSpec) -> Self {
+        let host = spec.ports.iter().filter(|port| port.mode == PublishMode::Host && port.published != 0);
+        Self {
+            reservation: spec.task.reservation,
+            placement: spec.task.placement.clone(),
+            ports: host.map(|port| (port.published, port.protocol)).collect(),
+        }
+    }
+
+    /// The first filter that refuses the node, which has `count` tasks of the service.
+    pub(super) fn refusal(&self, room: &Room, count: u32) -> Option<Refusal> {
+        closed(&room.node)
+            .or_else(|| self.lacks_resources(room))
+            .or_else(|| self.unmet(&room.node))
+            .or_else(|| self.port_taken(room))
+            .or_else(|| self.is_full(count))
+    }
+
+    /// Whether what does not change while tasks are placed lets the node in.
+    pub(super) fn admits(&self, node: &Node) -> bool {
+        node.takes_tasks() && constraint::unmet(node, &self.placement.constraints).is_none()
+    }
+
+    /// Whether what changes while tasks are placed lets one more in.
+    pub(super) fn fits(&self, room: &Room, count: u32) -> bool {
+        self.reservation.nano_cpus <= room.free.nano_cpus
+            && self.reservation.memory <= room.free.memory
+            && (self.placement.max_per_node == 0 || u64::from(count) < self.placement.max_per_node)
+            && (self.ports.is_empty() || self.port_taken(room).is_none())
+    }
+
+    fn lacks_resources(&self, room: &Room) -> Option<Refusal> {
+        let (needs, free) = (self.reservation, room.free);
+        if needs.nano_cpus > free.nano_cpus {
+            return Some(Refusal::Cpus { needs: needs.nano_cpus, free: free.nano_cpus });
+        }
+        (needs.memory > free.memory).then_some(Refusal::Memory { needs: needs.memory, free: free.memory })
+    }
+
+    fn unmet(&self, node: &Node) -> Option<Refusal> {
+        constraint::unmet(node, &self.placement.constraints).cloned().map(Refusal::Constraint)
+    }
+
+    fn port_taken(&self, room: &Room) -> Option<Refusal> {
+        self.ports.iter().find(|port| room.ports.contains(port)).map(|&(port, protocol)| Refusal::Port(port, protocol))
+    }
+
+    fn is_full(&self, count: u32) -> Option<Refusal> {
+        let most = self.placement.max_per_node;
+        (most != 0 && u64::from(count) >= most).then_some(Refusal::Full(most))
+    }
+}
+
+fn closed(node: &Node) -> Option<Refusal> {
+    match (node.status.state, node.spec.availability) {
+        (NodeState::Ready, Availability::Active) => None,
+        (NodeState::Ready, closed @ (Availability::Pause | Availability::Drain)) => Some(Refusal::Closed(closed)),
+        (state @ (NodeState::Unknown | NodeState::Disconnected | NodeState::Down), _) => Some(Refusal::NotReady(state)),
+    }
+}
+
+impl Refusal {
+    /// The reason without names and amounts, for counting.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotReady(_) => "not ready",
+            Self::Closed(_) => "closed for new tasks",
+            Self::Cpus { .. } => "too little CPU free",
+            Self::Memory { .. } => "too little memory free",
+            Self::Constraint(_) => "a constraint does not hold",
+            Self::Port(..) => "a host port is taken",
+            Self::Full(_) => "as many tasks as allowed per node",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReady(NodeState::Unknown) => f.write_str("has not come yet"),
+            Self::NotReady(NodeState::Disconnected) => f.write_str("is disconnected"),
+            Self::NotReady(NodeState::Down) => f.write_str("is down"),
+            Self::NotReady(NodeState::Ready) | Self::Closed(Availability::Active) => f.write_str("takes no tasks"),
+            Self::Closed(Availability::Pause) => f.write_str("is paused"),
+            Self::Closed(Availability::Drain) => f.write_str("is drained"),
+            Self::Cpus { needs, free } => write!(f, "needs {} CPUs, {} free", Cpus(*needs), Cpus(*free)),
+            Self::Memory { needs, free } => write!(f, "needs {} of memory, {} free", Bytes(*needs), Bytes(*free)),
+            Self::Constraint(constraint) => write!(f, "{constraint} does not hold"),
+            Self::Port(port, protocol) => write!(f, "port {port}/{} is taken", word(*protocol)),
+            Self::Full(most) => write!(f, "has {most} tasks of the service, the most allowed per node"),
+        }
+    }
+}
+
+fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+    }
+}
+
+/// Billionths of a CPU as CPUs, without trailing zeros.
+struct Cpus(u64);
+
+impl fmt::Display for Cpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = format!("{}.{:03}", self.0 / 1_000_000_000, self.0 % 1_000_000_000 / 1_000_000);
+        f.write_str(digits.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// Bytes in the largest binary unit that gives at least one, with one decimal.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut unit, mut names) = (1_u64, ["B", "KiB", "MiB", "GiB", "TiB"].into_iter());
+        let mut name = names.next().unwrap_or_default();
+        while let Some(larger) = names.next().filter(|_| self.0 / unit >= 1024) {
+            (unit, name) = (unit * 1024, larger);
+        }
+        match self.0 % unit * 10 / unit {
+            0 => write!(f, "{} {name}", self.0 / unit),
+            tenths => write!(f, "{}.{tenths} {name}", self.0 / unit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_well() {
+        assert_eq!([Cpus(2_000_000_000), Cpus(500_000_000), Cpus(0)].map(|cpus| cpus.to_string()), ["2", "0.5", "0"]);
+        assert_eq!([Bytes(512), Bytes(1 << 20), Bytes(3 << 29)].map(|bytes| bytes.to_string()), ["512 B", "1 MiB", "1.5 GiB"]);
+    }
+}

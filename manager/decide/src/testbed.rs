@@ -1,0 +1,250 @@
+//! A small simulated cluster for tests: the real state, the real passes, and agents that move their tasks one step at a time.
+//!
+//! Each pass is checked: it equals a full pass, and no change of it is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster_state::{State, View};
+use cluster_types::*;
+
+use crate::{Dirty, Plan, pass};
+
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp(1_000_000);
+
+pub(crate) fn node_id(number: u128) -> NodeId {
+    NodeId::from_bits(number)
+}
+
+pub(crate) fn service_id(number: u128) -> ServiceId {
+    ServiceId::from_bits(1_000_000 + number)
+}
+
+/// A ready worker with 4 CPUs and 8 GiB.
+pub(crate) fn node(number: u128) -> Node {
+    Node {
+        meta: Meta::default(),
+        id: node_id(number),
+        spec: NodeSpec::default(),
+        description: NodeDescription {
+            hostname: format!("node-{number}"),
+            capacity: Reservation { nano_cpus: 4_000_000_000, memory: 8 << 30 },
+            ..NodeDescription::default()
+        },
+        status: NodeStatus { state: NodeState::Ready, ..NodeStatus::default() },
+        manager: None,
+    }
+}
+
+/// A new task of service 1.
+pub(crate) fn task(number: u128) -> Task {
+    Task {
+        meta: Meta { created: START, updated: START, ..Meta::default() },
+        id: TaskId::from_bits(number),
+        service: service_id(1),
+        spec_version: Version(1),
+        slot: 1,
+        node: None,
+        desired: DesiredState::Running,
+        status: TaskStatus::default(),
+        not_before: None,
+        failures: 0,
+    }
+}
+
+/// A replicated service without restart delay.
+pub(crate) fn spec(name: &str, replicas: u64) -> ServiceSpec {
+    let mut spec = ServiceSpec {
+        name: name.to_owned(),
+        labels: BTreeMap::new(),
+        task: TaskSpec::default(),
+        mode: ServiceMode::Replicated { replicas },
+        update: UpdateConfig::default(),
+        ports: Vec::new(),
+    };
+    spec.task.container.image = "web:1".to_owned();
+    spec
+}
+
+pub(crate) fn host_port(published: u16) -> PublishedPort {
+    PublishedPort { target: 80, published, protocol: Protocol::Tcp, mode: PublishMode::Host }
+}
+
+/// The cluster.
+pub(crate) struct Testbed {
+    pub(crate) state: State,
+    pub(crate) now: Timestamp,
+    pub(crate) dirty: Dirty,
+    /// When the last plan wants another pass.
+    pub(crate) wake_at: Option<Timestamp>,
+    /// Images whose containers fail as soon as they run.
+    pub(crate) broken: BTreeSet<String>,
+    /// Entries with plans that were not empty.
+    pub(crate) writes: usize,
+}
+
+impl Testbed {
+    /// A cluster of ready nodes, numbered from 1.
+    pub(crate) fn new(nodes: u128) -> Self {
+        let mut bed = Self { state: State::new(), now: START, dirty: Dirty::all(), wake_at: None, broken: BTreeSet::new(), writes: 0 };
+        bed.apply((1..=nodes).map(|number| Change::Create(Object::Node(Arc::new(node(number))))).collect());
+        bed
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.state.view()
+    }
+
+    /// Applies changes as one entry; none may be refused.
+    pub(crate) fn apply(&mut self, changes: Vec<Change>) {
+        let index = self.state.index().0 + 1;
+        let entry = Entry { request: RequestId::from_bits(u128::from(index)), at: self.now, mode: EntryMode::Each, changes };
+        let applied = self.state.apply(index, &entry);
+        for (change, outcome) in entry.changes.iter().zip(&applied.outcomes) {
+            assert_eq!(outcome, &Ok(()), "{change:?}");
+        }
+        applied.events.iter().for_each(|event| self.dirty.note(event));
+    }
+
+    pub(crate) fn create(&mut self, number: u128, spec: ServiceSpec) -> ServiceId {
+        let service = Service {
+            meta: Meta::default(),
+            id: service_id(number),
+            spec: Arc::new(spec),
+            spec_version: Version(0),
+            previous_version: None,
+            update: None,
+        };
+        self.apply(vec![Change::Create(Object::Service(Arc::new(service)))]);
+        service_id(number)
+    }
+
+    pub(crate) fn update(&mut self, id: ServiceId, change: impl FnOnce(&mut ServiceSpec)) {
+        let mut service = Service::clone(self.view().service(id).unwrap());
+        let expect = service.meta.version;
+        change(Arc::make_mut(&mut service.spec));
+        self.apply(vec![Change::Update { object: Object::Service(Arc::new(service)), expect }]);
+    }
+
+    pub(crate) fn remove(&mut self, key: ObjectKey) {
+        self.apply(vec![Change::Remove { key, expect: None }]);
+    }
+
+    pub(crate) fn update_node(&mut self, number: u128, change: impl FnOnce(&mut NodeSpec)) {
+        let mut node = Node::clone(self.view().node(node_id(number)).unwrap());
+        let expect = node.meta.version;
+        change(&mut node.spec);
+        self.apply(vec![Change::Update { object: Object::Node(Arc::new(node)), expect }]);
+    }
+
+    pub(crate) fn set_node(&mut self, number: u128, state: NodeState) {
+        let status = NodeStatus { state, since: self.now, ..NodeStatus::default() };
+        self.apply(vec![Change::Node(node_id(number), NodeStep::Status(status))]);
+    }
+
+    /// One pass, checked against a full one, and applied.
+    pub(crate) fn pass(&mut self) -> Plan {
+        let view = self.view();
+        let plan = self.plan(&view, &self.dirty);
+        assert_eq!(plan.changes, self.plan(&view, &Dirty::all()).changes, "a full pass decides otherwise than one for what changed");
+        self.wake_at = plan.wake_at;
+        self.dirty = plan.carry.clone();
+        if !plan.changes.is_empty() {
+            self.writes += 1;
+            self.apply(plan.changes.clone());
+        }
+        plan
+    }
+
+    fn plan(&self, view: &View, dirty: &Dirty) -> Plan {
+        pass(view, self.now, 7, dirty)
+    }
+
+    /// Every ready node moves each of its tasks one step. Whether any moved.
+    pub(crate) fn agents(&mut self) -> bool {
+        let view = self.view();
+        let ready = |task: &Task| task.node.and_then(|node| view.node(node)).is_some_and(|node| node.status.state == NodeState::Ready);
+        let reports: Vec<Change> = view.tasks().filter(|task| ready(task)).filter_map(|task| self.report(&view, task)).collect();
+        let moved = !reports.is_empty();
+        if moved {
+            self.apply(reports);
+        }
+        moved
+    }
+
+    fn report(&self, view: &View, task: &Task) -> Option<Change> {
+        let state = task.status.state;
+        if state < TaskState::Assigned || state.is_terminal() {
+            return None;
+        }
+        let image = &view.spec_of(task)?.task.container.image;
+        let next = match (task.desired, state) {
+            (DesiredState::Shutdown | DesiredState::Remove, _) => TaskState::Shutdown,
+            (DesiredState::Ready | DesiredState::Running, TaskState::Assigned) => TaskState::Preparing,
+            (DesiredState::Ready | DesiredState::Running, TaskState::Preparing) => TaskState::Ready,
+            (DesiredState::Running, TaskState::Ready) => TaskState::Running,
+            (DesiredState::Running, TaskState::Running) if self.broken.contains(image) => TaskState::Failed,
+            _ => return None,
+        };
+        Some(end_or_move(task, next, self.now))
+    }
+
+    /// The container of a task ends by itself.
+    pub(crate) fn end(&mut self, task: TaskId, state: TaskState) {
+        let task = Arc::clone(self.view().task(task).unwrap());
+        self.apply(vec![end_or_move(&task, state, self.now)]);
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.now = self.now.plus(by);
+    }
+
+    /// Passes and agents take turns, and time jumps to the next wake, until nothing moves.
+    pub(crate) fn settle(&mut self) {
+        self.settle_checked(|_| ());
+    }
+
+    /// The same, with a check after each pass.
+    pub(crate) fn settle_checked(&mut self, mut check: impl FnMut(&Self)) {
+        for _ in 0..10_000 {
+            let plan = self.pass();
+            check(self);
+            let moved = self.agents();
+            if moved || !plan.changes.is_empty() {
+                self.advance(Duration::from_millis(10));
+            } else if let Some(at) = self.wake_at {
+                assert!(at > self.now, "a pass wants to be woken in the past");
+                self.now = at;
+            } else {
+                return;
+            }
+        }
+        panic!("the cluster does not settle");
+    }
+
+    /// The tasks of a service that are wanted, by slot.
+    pub(crate) fn wanted(&self, service: ServiceId) -> Vec<Arc<Task>> {
+        self.view().tasks_of_service(service).filter(|task| task.is_wanted()).cloned().collect()
+    }
+
+    /// How many tasks of a service run on each node.
+    pub(crate) fn running(&self, service: ServiceId) -> BTreeMap<u128, usize> {
+        let mut running = BTreeMap::new();
+        for task in self.wanted(service).iter().filter(|task| task.status.state == TaskState::Running) {
+            *running.entry(task.node.unwrap().bits()).or_default() += 1;
+        }
+        running
+    }
+}
+
+fn end_or_move(task: &Task, state: TaskState, at: Timestamp) -> Change {
+    let exit_code = match state {
+        TaskState::Complete => Some(0),
+        TaskState::Failed => Some(1),
+        _ => None,
+    };
+    let container = ContainerStatus { exit_code, ..ContainerStatus::default() };
+    Change::Task(task.id, TaskStep::report(task.node.unwrap(), state, at, "", Some(container)))
+}
