@@ -135,6 +135,11 @@ impl<'a> Draft<'a> {
 
     // What is to be looked at.
 
+    /// Whether this pass changes that task already.
+    pub(crate) fn changes(&self, task: TaskId) -> bool {
+        self.tasks.contains_key(&task)
+    }
+
     /// Whether this is a full pass.
     fn is_full(&self) -> bool {
         self.dirty.all

@@ -10,6 +10,8 @@ use std::time::Duration;
 use cluster_state::View;
 use cluster_types::{Change, Node, NodeId, NodeState, NodeStatus, NodeStep, TaskId, TaskStep, Timestamp};
 
+use crate::draft::Draft;
+
 /// Shortest time between two heartbeats of a node.
 const PERIOD_MIN: Duration = Duration::from_millis(500);
 /// Most heartbeats that the leader is to see in a second.
@@ -43,6 +45,15 @@ pub fn heartbeat_period(nodes: usize) -> Duration {
 #[must_use]
 pub fn grace(nodes: usize) -> Duration {
     GRACE_MIN.max(heartbeat_period(nodes).saturating_mul(GRACE_PERIODS))
+}
+
+/// The step of a pass: what it finds is seen by the steps after it.
+pub(crate) fn step(draft: &mut Draft<'_>, presence: &Presence) {
+    let (changes, wake_at) = liveness(draft.view, presence, draft.now);
+    changes.into_iter().for_each(|change| draft.push(change));
+    if let Some(at) = wake_at {
+        draft.wake_any(at);
+    }
 }
 
 /// What is to be written about nodes now, and when to look again though nothing is heard.

@@ -7,12 +7,13 @@ use cluster_state::View;
 use cluster_types::{Change, ObjectKey, Timestamp};
 
 use crate::draft::Draft;
-use crate::{Dirty, enforce, orchestrate, restart, rollout, schedule};
+use crate::liveness::Presence;
+use crate::{Dirty, enforce, liveness, orchestrate, reap, restart, rollout, schedule};
 
 /// What a pass wants.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// To be proposed in this order; each is checked by itself when it is applied, so that a stale one is merely refused.
+    /// To be proposed in this order, with `EntryMode::Each`: a stale change is refused when it is applied, the others hold.
     pub changes: Vec<Change>,
     /// When to look again though nothing happens.
     pub wake_at: Option<Timestamp>,
@@ -33,14 +34,16 @@ pub struct Note {
 
 /// Decides all that is to be decided now. `seed` is only the source of jitter; ids come from the view's index.
 #[must_use]
-pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty) -> Plan {
+pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty, presence: &Presence) -> Plan {
     let mut draft = Draft::new(view, now, seed, dirty);
+    liveness::step(&mut draft, presence);
     enforce::step(&mut draft);
     restart::step(&mut draft);
     orchestrate::replicated(&mut draft);
     orchestrate::global(&mut draft);
     rollout::step(&mut draft);
     schedule::step(&mut draft);
+    reap::step(&mut draft);
     draft.finish()
 }
 

@@ -9,6 +9,19 @@ use std::sync::Arc;
 use cluster_state::View;
 use cluster_types::{Change, DesiredState, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, limits};
 
+use crate::draft::Draft;
+
+/// The step of a pass: services that changed. A task that the same pass changes is judged by the next one.
+pub(crate) fn step(draft: &mut Draft<'_>) {
+    for service in draft.services_due() {
+        for change in of_service(draft.view, service) {
+            if !matches!(change, Change::Remove { key: ObjectKey::Task(task), .. } if draft.changes(task)) {
+                draft.push(change);
+            }
+        }
+    }
+}
+
 /// The records to remove, of all services, those that are gone included.
 #[must_use]
 pub fn reap(view: &View) -> Vec<Change> {

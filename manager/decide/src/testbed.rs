@@ -14,6 +14,9 @@ use crate::{Dirty, Plan, pass};
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp(1_000_000);
 
+/// Timers further away than this are none to a test: nodes are heard, and giving up lost tasks takes a day.
+const HORIZON: Duration = Duration::from_secs(12 * 60 * 60);
+
 pub(crate) fn node_id(number: u128) -> NodeId {
     NodeId::from_bits(number)
 }
@@ -149,7 +152,7 @@ impl Testbed {
         let view = self.view();
         let plan = self.plan(&view, &self.dirty);
         assert_eq!(plan.changes, self.plan(&view, &Dirty::all()).changes, "a full pass decides otherwise than one for what changed");
-        self.wake_at = plan.wake_at;
+        self.wake_at = plan.wake_at.filter(|at| at.since(self.now) < HORIZON);
         self.dirty = plan.carry.clone();
         if !plan.changes.is_empty() {
             self.writes += 1;
@@ -159,7 +162,13 @@ impl Testbed {
     }
 
     fn plan(&self, view: &View, dirty: &Dirty) -> Plan {
-        pass(view, self.now, 7, dirty)
+        pass(view, self.now, 7, dirty, &self.presence(view))
+    }
+
+    /// All nodes are heard, so that liveness leaves them as the test set them.
+    fn presence(&self, view: &View) -> crate::liveness::Presence {
+        let sessions = view.nodes().filter(|node| node.status.state == NodeState::Ready).map(|node| (node.id, self.now)).collect();
+        crate::liveness::Presence { leader_since: self.now, sessions, grace: 2 * HORIZON }
     }
 
     /// Every ready node moves each of its tasks one step. Whether any moved.
