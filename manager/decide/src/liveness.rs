@@ -2,7 +2,7 @@
 //!
 //! A node that is silent for the grace is down, and its tasks are replaced (by enforce). Each leader counts the grace anew from the moment
 //! it took over, so a change of leader alone takes no node down. After a day its tasks are orphaned: nobody waits for them any more. It
-//! stops nothing and opens no session; the dispatcher writes `Ready` and `Disconnected` as sessions come and break.
+//! stops nothing and never writes `Ready`: the dispatcher does, when a session opens and whenever a node that has one is called otherwise.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,8 @@ const ORPHAN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Presence {
     /// When this manager became the leader, by its clock.
     pub leader_since: Timestamp,
-    /// When each node was last heard by this leader. The entry stays when the session breaks: the grace runs from there.
+    /// When each node was last heard by this leader. The entry may stay when the session breaks: the grace runs from there. Without an
+    /// entry it runs from the moment that the node was marked as disconnected.
     pub sessions: BTreeMap<NodeId, Timestamp>,
     /// After how much silence a node is down; see [`grace`].
     pub grace: Duration,
@@ -65,7 +66,7 @@ pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change
         match judge(node, presence, now) {
             Verdict::Rests => {}
             Verdict::WaitUntil(at) => sooner(&mut wake_at, at),
-            Verdict::Becomes(state, message) => changes.push(becomes(node, state, message, now)),
+            Verdict::Becomes(state, message, since) => changes.push(becomes(node, state, message, since)),
         }
         if let Some(at) = lost_for_good(node).filter(|_| live_tasks(view, node.id).next().is_some()) {
             if at <= now { orphan(view, node.id, &mut changes) } else { sooner(&mut wake_at, at) }
@@ -81,41 +82,37 @@ pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change
 enum Verdict {
     Rests,
     WaitUntil(Timestamp),
-    Becomes(NodeState, &'static str),
+    /// A state, why, and since when.
+    Becomes(NodeState, &'static str, Timestamp),
 }
 
 fn judge(node: &Node, presence: &Presence, now: Timestamp) -> Verdict {
-    let status = &node.status;
     let heard = presence.sessions.get(&node.id).copied();
+    let lead = presence.leader_since;
     // A stamp of a leader whose clock was ahead says nothing.
-    let since = Some(status.since).filter(|since| *since <= now).unwrap_or_default();
-    let fresh = |heard: &Timestamp| now.since(*heard) < presence.grace;
-    if status.state != NodeState::Ready && heard.filter(fresh).is_some_and(|heard| heard > status.since) {
-        // The write of its session and the one of its loss crossed each other.
-        return Verdict::Becomes(NodeState::Ready, "is heard again");
-    }
-    let begins = presence.leader_since.max(heard.unwrap_or_default());
-    match status.state {
-        NodeState::Down => Verdict::Rests,
-        NodeState::Ready => silent_at(begins, presence, now, || match heard {
-            // It registered under this leader, so its session broke just now; whoever drops the session says so, or did not get to it.
-            None if since > presence.leader_since => Verdict::Becomes(NodeState::Disconnected, "its session broke"),
-            None | Some(_) => Verdict::Becomes(NodeState::Down, "was not heard within the grace"),
+    let past = |at: Timestamp| if at <= now { at } else { Timestamp::default() };
+    let since = past(node.status.since).max(past(node.meta.created));
+    let down = |words| move || Verdict::Becomes(NodeState::Down, words, now);
+    match (node.status.state, heard) {
+        (NodeState::Down, _) => Verdict::Rests,
+        (_, Some(heard)) => unless_before(lead.max(heard).plus(presence.grace), now, down("was not heard within the grace")),
+        (NodeState::Ready, None) => unless_before(lead.plus(presence.grace / 2), now, || {
+            // Either it has not come to this leader, which began to wait when it took over; or its session broke just now.
+            let never_came = since <= lead && now < lead.plus(presence.grace);
+            Verdict::Becomes(NodeState::Disconnected, "has no session", if never_came { lead } else { now })
         }),
-        NodeState::Disconnected | NodeState::Unknown => {
-            let begins = heard.map_or(begins.max(since), |_| begins);
-            silent_at(begins, presence, now, || Verdict::Becomes(NodeState::Down, "did not come back within the grace"))
+        (NodeState::Disconnected | NodeState::Unknown, None) => {
+            unless_before(lead.max(since).plus(presence.grace), now, down("did not come back within the grace"))
         }
     }
 }
 
-fn silent_at(begins: Timestamp, presence: &Presence, now: Timestamp, then: impl FnOnce() -> Verdict) -> Verdict {
-    let ends = begins.plus(presence.grace);
-    if ends <= now { then() } else { Verdict::WaitUntil(ends) }
+fn unless_before(at: Timestamp, now: Timestamp, then: impl FnOnce() -> Verdict) -> Verdict {
+    if at <= now { then() } else { Verdict::WaitUntil(at) }
 }
 
-fn becomes(node: &Node, state: NodeState, message: &str, now: Timestamp) -> Change {
-    let status = NodeStatus { state, message: message.to_owned(), address: node.status.address.clone(), since: now };
+fn becomes(node: &Node, state: NodeState, message: &str, since: Timestamp) -> Change {
+    let status = NodeStatus { state, message: message.to_owned(), address: node.status.address.clone(), since };
     Change::Node(node.id, NodeStep::Status(status))
 }
 

@@ -38,10 +38,30 @@ fn a_silent_node_is_down_after_the_grace_even_though_its_stream_is_open() {
 
 #[test]
 fn a_new_leader_gives_every_node_a_whole_grace() {
-    for state in [NodeState::Ready, NodeState::Disconnected, NodeState::Unknown] {
+    for state in [NodeState::Disconnected, NodeState::Unknown] {
         assert_eq!(one(state, 5_000, &presence(90_000, []), 92_999), (None, Some(93_000)));
         assert_eq!(one(state, 5_000, &presence(90_000, []), 93_000), (Some(NodeState::Down), None));
     }
+    assert_eq!(one(NodeState::Ready, 5_000, &presence(90_000, [(1, 89_000)]), 92_999), (None, Some(93_000)));
+}
+
+/// What becomes of a ready node without a session, and since when.
+fn without_session(since: u64, leader_since: u64, now: u64) -> Option<(NodeState, u64)> {
+    let mut cluster = State::new();
+    add_node(&mut cluster, 1, NodeState::Ready, since);
+    match liveness(&cluster.view(), &presence(leader_since, []), Timestamp(now)).0.as_slice() {
+        [Change::Node(_, NodeStep::Status(status))] => Some((status.state, status.since.0)),
+        changes => {
+            assert_eq!(changes, []);
+            None
+        }
+    }
+}
+
+#[test]
+fn a_node_that_does_not_come_to_a_new_leader_is_disconnected_since_the_leader_began_to_wait() {
+    assert_eq!(without_session(5_000, 90_000, 91_499), None);
+    assert_eq!(without_session(5_000, 90_000, 91_500), Some((NodeState::Disconnected, 90_000)));
 }
 
 #[test]
@@ -53,16 +73,9 @@ fn a_node_whose_session_broke_has_the_grace_from_when_it_was_last_heard() {
 }
 
 #[test]
-fn a_ready_node_whose_session_is_just_gone_is_disconnected_first() {
-    assert_eq!(one(NodeState::Ready, 5_000, &presence(1_000, []), 60_000), (Some(NodeState::Disconnected), None));
-}
-
-#[test]
-fn writes_that_crossed_each_other_are_put_right() {
-    for state in [NodeState::Down, NodeState::Disconnected, NodeState::Unknown] {
-        assert_eq!(one(state, 9_000, &presence(1_000, [(1, 9_001)]), 9_500).0, Some(NodeState::Ready));
-    }
-    assert_eq!(one(NodeState::Down, 9_000, &presence(1_000, [(1, 8_999)]), 9_500), (None, None));
+fn a_ready_node_whose_session_is_just_gone_has_the_grace_before_it() {
+    assert_eq!(without_session(5_000, 1_000, 60_000), Some((NodeState::Disconnected, 60_000)));
+    assert_eq!(without_session(500, 1_000, 60_000), Some((NodeState::Disconnected, 60_000)), "it was ready before this leader led");
 }
 
 #[test]
