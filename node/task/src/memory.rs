@@ -21,8 +21,8 @@ pub struct TaskMemory {
     pub status: TaskStatus,
     /// Whether a running container was asked to stop: its end is then no failure.
     pub stop_asked: bool,
-    /// The host has restarted since the task was remembered: whatever ran then is gone. Set by the agent when it loads the memory.
-    #[serde(skip)]
+    /// The host has restarted since the container was started: whatever ran then is gone. Set by the agent when it loads the memory.
+    #[serde(default)]
     pub rebooted: bool,
     /// The last action since the task last made progress. Forgotten by a restart, so that a restarted agent tries at once.
     #[serde(skip)]

@@ -59,6 +59,7 @@ fn judge(observed: &Observed, memory: &mut TaskMemory, now: Timestamp) {
     match observed.phase {
         ContainerPhase::Running => {
             memory.advance(TaskState::Running, "started", at);
+            memory.rebooted = false;
             memory.status.container = Some(observed.container.clone());
         }
         ContainerPhase::Exited => {

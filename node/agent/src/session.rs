@@ -1,0 +1,91 @@
+//! The agent's session with the managers: finds the leader, keeps one session open, and passes on what comes through it.
+//!
+//! It decides nothing about tasks. Whatever goes wrong with a session ends it; the next one begins with a full set, which is the path taken
+//! every day. Without managers the worker and its containers simply go on.
+
+mod book;
+mod fence;
+mod link;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cluster_types::NodeDescription;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{AgentStatus, Presence};
+use crate::dial::Dial;
+use crate::reports::Reports;
+use crate::worker::Command;
+
+pub(crate) use book::Book;
+pub(crate) use fence::Fence;
+use link::{End, Link};
+
+/// A node is taken for removed when managers say so this often in a row …
+const REMOVALS: u32 = 3;
+/// … over at least this time: a manager that lags behind may not know a node yet.
+const REMOVAL_TIME: Duration = Duration::from_secs(2);
+
+/// What a session is made from.
+pub(crate) struct Connector {
+    pub(crate) dial: Arc<dyn Dial>,
+    pub(crate) describe: Arc<dyn Fn() -> NodeDescription + Send + Sync>,
+    pub(crate) runtime: Arc<dyn cluster_runtime::Runtime>,
+    pub(crate) reports: Arc<Reports>,
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) status: watch::Sender<AgentStatus>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) boot_id: String,
+    /// Tells this life of the agent from others with the same identity (failures D10).
+    pub(crate) nonce: String,
+    pub(crate) book: Book,
+    pub(crate) fence: Fence,
+    /// Since when, and how often, managers have said that the node was removed.
+    pub(crate) removals: Option<(Instant, u32)>,
+}
+
+impl Connector {
+    /// Keeps a session open until the agent stops or the node is removed.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let Some(manager) = self.book.next() else {
+                tracing::error!("no manager's address is known: the node keeps its containers and hears nothing");
+                return self.stop.cancelled().await;
+            };
+            let end = Link::run(&mut self, &manager).await;
+            self.status.send_if_modified(|status| status.leave_session());
+            match end {
+                End::Stopped => return,
+                End::Redirected(leader) => {
+                    tracing::debug!(%manager, %leader, "sent to the leader");
+                    self.book.redirected(leader);
+                }
+                End::Removed(reason) if self.is_removal(&manager, &reason) => return self.removed(reason).await,
+                End::Removed(_) => {}
+                End::Lost(reason) => tracing::info!(%manager, %reason, "no session"),
+            }
+            let pause = self.book.pause();
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Whether it was said often enough to be believed.
+    fn is_removal(&mut self, manager: &str, reason: &str) -> bool {
+        tracing::warn!(%manager, %reason, "a manager refuses this node");
+        let (since, count) = self.removals.unwrap_or((Instant::now(), 0));
+        self.removals = Some((since, count + 1));
+        count + 1 >= REMOVALS && since.elapsed() >= REMOVAL_TIME
+    }
+
+    async fn removed(&self, reason: String) {
+        tracing::error!(%reason, "this node is no longer of the cluster: its containers are stopped");
+        // A worker that is gone has nothing left to stop.
+        let _ = self.commands.send(Command::Evict).await;
+        self.status.send_modify(|status| status.presence = Presence::Removed { reason });
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the managers are, which one is asked next, and how long the agent waits between two that did not answer.
+
+use std::time::Duration;
+
+use rand::Rng as _;
+use rand::seq::SliceRandom as _;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Redirects followed at once; then it pauses as after any failure, since two managers may each take the other for the leader.
+const REDIRECTS: u32 = 3;
+
+/// The managers' addresses: those that the node was given, those that managers told, and who was named as the leader.
+#[derive(Debug)]
+pub(crate) struct Book {
+    given: Vec<String>,
+    told: Vec<String>,
+    /// The rest of this round's order, last first.
+    order: Vec<String>,
+    leader: Option<String>,
+    redirects: u32,
+    failures: u32,
+}
+
+impl Book {
+    pub(crate) fn new(given: Vec<String>, told: Vec<String>) -> Self {
+        Self { given, told, order: Vec::new(), leader: None, redirects: 0, failures: 0 }
+    }
+
+    /// Who is asked next: the named leader, else all in random order, one after the other. None when no manager is known.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        if let Some(leader) = self.leader.take() {
+            return Some(leader);
+        }
+        if self.order.is_empty() {
+            self.order = [self.told.as_slice(), &self.given].concat();
+            self.order.sort_unstable();
+            self.order.dedup();
+            self.order.shuffle(&mut rand::rng());
+        }
+        self.order.pop()
+    }
+
+    /// Managers of the cluster, as one of them told.
+    pub(crate) fn learn(&mut self, managers: &[String]) {
+        if !managers.is_empty() {
+            self.told = managers.to_vec();
+            self.order.clear();
+        }
+    }
+
+    /// A manager said who leads.
+    pub(crate) fn redirected(&mut self, leader: String) {
+        self.leader = Some(leader);
+    }
+
+    /// A session with `manager` was open: it is asked first again, in case that only the connection broke.
+    pub(crate) fn succeeded(&mut self, manager: &str) {
+        (self.redirects, self.failures) = (0, 0);
+        self.leader = Some(manager.to_owned());
+    }
+
+    /// How long to wait before the next is asked: doubles with each failure, with jitter, so that a thousand agents do not come as one.
+    pub(crate) fn pause(&mut self) -> Duration {
+        if self.leader.is_some() && self.redirects < REDIRECTS {
+            self.redirects += 1;
+            return Duration::ZERO;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE);
+        self.failures += 1;
+        self.redirects = 0;
+        pause.mul_f64(rand::rng().random_range(0.5..1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book() -> Book {
+        Book::new(vec!["a".to_owned(), "b".to_owned()], vec!["b".to_owned(), "c".to_owned()])
+    }
+
+    #[test]
+    fn every_manager_is_asked_once_a_round() {
+        let mut book = book();
+        for _ in 0..5 {
+            let mut round: Vec<String> = (0..3).filter_map(|_| book.next()).collect();
+            round.sort_unstable();
+            assert_eq!(round, ["a", "b", "c"]);
+        }
+        assert_eq!(Book::new(Vec::new(), Vec::new()).next(), None);
+    }
+
+    #[test]
+    fn the_leader_is_asked_at_once_but_not_for_ever() {
+        let mut book = book();
+        let mut waits = Vec::new();
+        for _ in 0..4 {
+            book.redirected("leader".to_owned());
+            waits.push(book.pause());
+            assert_eq!(book.next().as_deref(), Some("leader"));
+        }
+        assert_eq!(waits[..3], [Duration::ZERO; 3]);
+        assert!(waits[3] > Duration::ZERO);
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_begin_anew_after_a_session() {
+        let mut book = book();
+        let pauses: Vec<Duration> = (0..20).map(|_| book.pause()).collect();
+        assert!(pauses[0] <= FIRST_PAUSE && pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
+        assert!(pauses[19] >= LONGEST_PAUSE / 2);
+        book.succeeded("a");
+        assert_eq!(book.pause(), Duration::ZERO);
+    }
+}
