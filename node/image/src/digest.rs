@@ -2,8 +2,6 @@
 //! as a file name.
 
 use std::fmt;
-use std::io::{self, Read};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -32,19 +30,6 @@ impl Digest {
     pub(crate) fn from_hash(hash: Sha256) -> Self {
         let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self(format!("sha256:{hex}"))
-    }
-
-    /// The digest of a file.
-    pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
-        let mut file = std::fs::File::open(path)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 128 << 10];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(Self::from_hash(hash)),
-                n => hash.update(buffer.get(..n).unwrap_or_default()),
-            }
-        }
     }
 
     /// The 64 digits: a safe file name.

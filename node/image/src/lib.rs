@@ -15,10 +15,12 @@ mod image;
 mod limits;
 mod manifest;
 mod platform;
+mod pull;
 mod store;
 mod tape;
 mod unpack;
 
 pub use error::ImageError;
 pub use image::{Image, ImageConfig};
+pub use pull::PullProgress;
 pub use store::{Hold, ImageStore, Removed, StoreConfig};

@@ -11,7 +11,7 @@ mod reclaim;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cluster_types::ImageRef;
 
@@ -19,6 +19,7 @@ use crate::archive;
 use crate::digest::Digest;
 use crate::error::ImageError;
 use crate::image::Image;
+use crate::pull::{self, PullProgress, Pulls};
 
 pub(crate) use admit::Candidate;
 pub(crate) use disk::Disk;
@@ -30,6 +31,8 @@ pub use reclaim::Removed;
 pub struct StoreConfig {
     /// Registries, `host:port` exactly as references name them, that are spoken to over plain HTTP. All others get HTTPS.
     pub plain_http: Vec<String>,
+    /// For each registry, further hosts (`host` or `host:port`) that its password may be sent to for a token.
+    pub token_servers: BTreeMap<String, Vec<String>>,
 }
 
 /// The images of one node. Clones share the same store.
@@ -41,6 +44,8 @@ pub struct ImageStore {
 pub(crate) struct Inner {
     pub(crate) disk: Disk,
     pub(crate) config: StoreConfig,
+    pub(crate) client: OnceLock<reqwest::Client>,
+    pub(crate) pulls: Pulls,
     /// Held while layers are unpacked or swept: one at a time, so that neither sees the other half-way.
     building: Mutex<()>,
     state: Mutex<State>,
@@ -79,8 +84,8 @@ impl ImageStore {
         let disk = Disk::open(dir)?;
         let index = index::load(&disk)?;
         let state = Mutex::new(State { index, ..State::default() });
-        let inner = Inner { disk, config, building: Mutex::new(()), state };
-        reclaim::sweep(&inner)?;
+        let inner = Inner { disk, config, client: OnceLock::new(), pulls: Pulls::default(), building: Mutex::new(()), state };
+        inner.sweep()?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -93,6 +98,32 @@ impl ImageStore {
         let name = name.map(str::parse::<ImageRef>).transpose()?;
         let inner = Arc::clone(&self.inner);
         blocking(move || archive::import(&inner, reader, name.as_ref())).await
+    }
+
+    /// Pulls an image, also when one of that name is here already. Concurrent pulls of one image with the same credentials (name and
+    /// password) are one pull. `progress` is called from async workers and must not block.
+    ///
+    /// # Errors
+    /// The true cause: [`ImageError::NotAuthorised`], [`ImageError::NotFound`], [`ImageError::Unreachable`], [`ImageError::Registry`], or
+    /// why the content was refused; nothing of the image is visible then.
+    pub async fn pull(
+        &self,
+        image: &ImageRef,
+        credentials: Option<(String, String)>,
+        progress: impl Fn(PullProgress) + Send + Sync + 'static,
+    ) -> Result<Image, ImageError> {
+        pull::pull(&self.inner, image, credentials, Arc::new(progress)).await
+    }
+
+    /// The image that a reference means, pulled when it is not here. An image that is here costs no call to a registry.
+    ///
+    /// # Errors
+    /// As [`ImageStore::pull`].
+    pub async fn ensure(&self, reference: &str) -> Result<Image, ImageError> {
+        match self.resolve(reference) {
+            Some(image) => Ok(image),
+            None => self.pull(&reference.parse()?, None, |_| {}).await,
+        }
     }
 
     /// The image that a reference means here: a name (normalised as docker does), a digest, an id or a unique beginning of one. Never

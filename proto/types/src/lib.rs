@@ -25,7 +25,7 @@ pub use constraint::Constraint;
 pub use container::{ContainerPhase, Observed};
 pub use event::{Event, EventKind};
 pub use id::{ClusterId, Id, IdStream, NodeId, RequestId, ServiceId, TaskId};
-pub use image::{ImageRef, InvalidImageRef, is_digest};
+pub use image::{DEFAULT_REGISTRY, ImageRef, InvalidImageRef, is_digest};
 pub use object::{
     CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus, Object,
     ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, UpdateState, UpdateStatus, Version,

@@ -43,24 +43,27 @@ fn take(state: &mut State, reference: &str) -> Result<Removed, ImageError> {
     Ok(Removed { names, digests: vec![digest.to_string()] })
 }
 
-/// Deletes content and layers that no image refers to and no pull is working on, and forgets images whose layers are lost.
-pub(super) fn sweep(inner: &Inner) -> Result<(), ImageError> {
-    let _building = inner.building();
-    let lost = |state: &State| -> Vec<Digest> {
-        let whole = |folder: &Digest| state.index.layer(folder).is_some() && inner.disk.layer(folder).is_dir();
-        let records = state.index.records().filter(|record| !record.layers.iter().all(|layer| whole(&layer.folder)));
-        records.map(|record| record.digest.clone()).collect()
-    };
-    let lost = lost(&inner.state());
-    if !lost.is_empty() {
-        tracing::warn!(images = ?lost, "layers of these images are gone from the store: they must be imported or pulled again");
-        inner.change(|state| {
-            lost.iter().for_each(|digest| state.index.forget(digest));
-            state.index.forget_layers();
-            Ok(())
-        })?;
+impl Inner {
+    /// Deletes content and layers that no image refers to and no pull is working on, and forgets images whose layers are lost.
+    pub(crate) fn sweep(&self) -> Result<(), ImageError> {
+        let _building = self.building();
+        let lost = lost(self, &self.state());
+        if !lost.is_empty() {
+            tracing::warn!(images = ?lost, "layers of these images are gone from the store: they must be imported or pulled again");
+            self.change(|state| {
+                lost.iter().for_each(|digest| state.index.forget(digest));
+                state.index.forget_layers();
+                Ok(())
+            })?;
+        }
+        sweep_locked(self)
     }
-    sweep_locked(inner)
+}
+
+fn lost(inner: &Inner, state: &State) -> Vec<Digest> {
+    let whole = |folder: &Digest| state.index.layer(folder).is_some() && inner.disk.layer(folder).is_dir();
+    let records = state.index.records().filter(|record| !record.layers.iter().all(|layer| whole(&layer.folder)));
+    records.map(|record| record.digest.clone()).collect()
 }
 
 fn sweep_locked(inner: &Inner) -> Result<(), ImageError> {
