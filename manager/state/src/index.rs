@@ -12,6 +12,8 @@ pub(crate) trait Index<R>: Clone + Default + PartialEq + Debug {
     fn insert(&mut self, row: &R);
     /// A row is no longer in the table. It is the very row that was inserted.
     fn remove(&mut self, row: &R);
+    /// Whether a row that takes another's place is found by other keys. Most changes move nothing.
+    fn moves(before: &R, after: &R) -> bool;
 }
 
 /// For kinds that are found by id alone.
@@ -21,6 +23,10 @@ pub(crate) struct NoIndex;
 impl Index<Cluster> for NoIndex {
     fn insert(&mut self, _: &Cluster) {}
     fn remove(&mut self, _: &Cluster) {}
+
+    fn moves(_: &Cluster, _: &Cluster) -> bool {
+        false
+    }
 }
 
 /// Nodes by host name, which need not be unique.
@@ -47,6 +53,10 @@ impl Index<Node> for Hostnames {
             self.0.remove(hostname);
         }
     }
+
+    fn moves(before: &Node, after: &Node) -> bool {
+        before.description.hostname != after.description.hostname
+    }
 }
 
 /// Services by name, which is unique.
@@ -67,6 +77,10 @@ impl Index<Service> for Names {
 
     fn remove(&mut self, service: &Service) {
         self.0.remove(&service.spec.name);
+    }
+
+    fn moves(before: &Service, after: &Service) -> bool {
+        before.spec.name != after.spec.name
     }
 }
 
@@ -117,5 +131,9 @@ impl Index<Task> for Places {
         if let Some(node) = task.node {
             self.nodes.remove(&(node, task.id));
         }
+    }
+
+    fn moves(before: &Task, after: &Task) -> bool {
+        (before.service, before.slot, before.node) != (after.service, after.slot, after.node)
     }
 }

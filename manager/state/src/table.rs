@@ -59,13 +59,13 @@ impl<R: Record> Table<R> {
         &self.index
     }
 
-    /// Puts a row as it is: only for what a snapshot holds.
+    /// Puts a row as it is, new or in the place of another. From outside only for what a snapshot holds.
     pub(crate) fn restore(&mut self, row: Arc<R>) -> Option<Arc<R>> {
         let before = self.rows.insert(row.id(), Arc::clone(&row));
-        if let Some(before) = &before {
-            self.index.remove(before);
+        if before.as_ref().is_none_or(|before| R::Index::moves(before, &row)) {
+            before.iter().for_each(|before| self.index.remove(before));
+            self.index.insert(&row);
         }
-        self.index.insert(&row);
         before
     }
 
