@@ -1,7 +1,8 @@
 //! What changed since the last pass, so that a pass costs in proportion to it.
 //!
 //! Built by the leader loop: it starts with [`Dirty::all`], then takes the `carry` of the last plan and notes each event that came after
-//! the view of that plan. It may hold more than really changed, never less: a property test compares each pass with a full one.
+//! the view of that plan; a plan that could not be proposed makes it `all` again. It may hold more than really changed, never less: a
+//! property test compares each pass with a full one.
 
 use std::collections::BTreeSet;
 

@@ -80,10 +80,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The plan. What it changed is carried to the next pass: should the proposal be lost, no event would name it.
-    pub(crate) fn finish(mut self) -> Plan {
-        self.carry.services.append(&mut self.touched_services);
-        self.carry.nodes.append(&mut self.touched_nodes);
+    /// The plan.
+    pub(crate) fn finish(self) -> Plan {
         let tasks = &self.tasks;
         let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
         let changes = self.steps.into_iter().filter_map(|step| match step {

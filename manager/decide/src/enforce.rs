@@ -23,8 +23,9 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
                 Availability::Pause => {}
             },
         }
-        // A restart may have waited for the node to take tasks again, and a rollout for a task that will not end there any more.
-        for task in tasks.iter().filter(|task| task.is_wanted() == task.status.state.is_terminal()) {
+        // A restart or the update of a global service may have waited for the node to take tasks again, and another update for a task
+        // that will not end there any more.
+        for task in tasks.iter().filter(|task| task.slot == 0 || task.is_wanted() == task.status.state.is_terminal()) {
             draft.touch(task.service);
         }
     }
@@ -37,7 +38,8 @@ pub(crate) fn is_lost(node: Option<&Arc<Node>>) -> bool {
 
 fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
     let mut moved = 0;
-    for task in tasks.iter().filter(|task| is_live(task)) {
+    let gone = draft.node(node).is_none();
+    for task in tasks.iter().filter(|task| is_live(task) || is_given_up(task, gone)) {
         draft.stop(task);
         moved += 1;
     }
@@ -70,6 +72,11 @@ fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
 
 fn is_live(task: &Task) -> bool {
     task.is_wanted() && !task.status.state.is_terminal()
+}
+
+/// Whether a task ended only because its node is lost, or its place was that very node.
+fn is_given_up(task: &Task, node_is_gone: bool) -> bool {
+    task.is_wanted() && (task.status.state == TaskState::Orphaned || (node_is_gone && task.slot == 0))
 }
 
 fn sum(one: Reservation, other: Reservation) -> Reservation {

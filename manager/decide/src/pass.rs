@@ -19,7 +19,8 @@ pub struct Plan {
     pub wake_at: Option<Timestamp>,
     /// What was decided, for the log.
     pub notes: Vec<Note>,
-    /// What the next pass must look at even if no event names it: the leader loop notes its events on top of this.
+    /// What the next pass must look at even if no event names it: running timers and tasks without room. The leader loop notes its events
+    /// on top of this; when it could not propose all of the changes, it goes on with [`Dirty::all`] instead.
     pub carry: Dirty,
 }
 
@@ -47,5 +48,7 @@ pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty, presence: &Pr
     draft.finish()
 }
 
+#[cfg(test)]
+mod chaos;
 #[cfg(test)]
 mod tests;

@@ -48,19 +48,20 @@ fn advance(draft: &mut Draft<'_>, service: &Service) {
     let Some(status) = current_status(draft, service, &survey) else { return };
     survey.stale.sort_by_key(|slot| (slot.wanted().any(|task| task.status.state == TaskState::Running), slot.place()));
     let batch = batch_size(draft, service, &status, &survey).min(survey.stale.len());
-    for slot in survey.stale.iter().take(batch) {
-        replace(draft, service, *slot);
-    }
     let next = next_status(draft, service, status, &survey, batch);
     if service.update.as_ref() != Some(&next) {
         draft.update(service.id, next);
+    }
+    // After the status: a plan that is cut short must not leave tasks of an update that nobody knows of.
+    for slot in survey.stale.iter().take(batch) {
+        replace(draft, service, *slot);
     }
 }
 
 impl<'a> Survey<'a> {
     fn add(&mut self, draft: &mut Draft<'_>, staleness: &mut Staleness, service: &Service, slot: Slot<'a>) {
         let Some(newest) = slot.wanted().rfind(|task| !staleness.is_stale(draft, task)) else {
-            if slot.is_filled() {
+            if slot.is_filled() && takes_successor(draft, slot) {
                 self.stale.push(slot);
             }
             return;
@@ -73,6 +74,11 @@ impl<'a> Survey<'a> {
             self.in_flight += 1;
         }
     }
+}
+
+/// The node of a global service's task may be away or closed: it is updated when it takes tasks again.
+fn takes_successor(draft: &Draft<'_>, slot: Slot<'_>) -> bool {
+    slot.place().node.is_none_or(|node| draft.node(node).is_some_and(|node| node.takes_tasks()))
 }
 
 /// A task that waits for a node in a slot that is new was made by scaling up: the update does not wait for room for it.
@@ -151,17 +157,20 @@ fn next_status(draft: &mut Draft<'_>, service: &Service, mut status: UpdateStatu
 /// the new one runs. Start-first needs an old task that runs, and host ports that only one task can have rule it out.
 fn replace(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     let Place { slot: number, node } = slot.place();
-    let runs = slot.wanted().any(|task| task.status.state == TaskState::Running);
-    let start_first = match service.spec.update.order {
-        UpdateOrder::StopFirst => false,
-        UpdateOrder::StartFirst => runs && service.spec.ports.iter().all(|port| port.mode != PublishMode::Host),
-    };
-    if !start_first {
-        slot.wanted().for_each(|task| draft.stop(task));
+    let runs = slot.wanted().rfind(|task| task.status.state == TaskState::Running).filter(|_| may_start_first(service));
+    for task in slot.wanted().filter(|task| runs.is_none_or(|runs| runs.id != task.id)) {
+        draft.stop(task);
     }
-    let waits = !start_first && slot.0.iter().any(|task| still_there(draft, task));
+    let waits = runs.is_none() && slot.0.iter().any(|task| still_there(draft, task));
     let desired = if waits { DesiredState::Ready } else { DesiredState::Running };
     draft.create(service, NewTask { slot: number, node, desired, not_before: None, failures: 0 });
+}
+
+fn may_start_first(service: &Service) -> bool {
+    match service.spec.update.order {
+        UpdateOrder::StopFirst => false,
+        UpdateOrder::StartFirst => service.spec.ports.iter().all(|port| port.mode != PublishMode::Host),
+    }
 }
 
 /// Lets a held task run once no other task of its place is left, or the last one has had its time to stop.

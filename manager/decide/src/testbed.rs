@@ -161,6 +161,14 @@ impl Testbed {
         plan
     }
 
+    /// A pass of whose plan only the first changes are applied: the leader lost its post in between.
+    pub(crate) fn cut_pass(&mut self, keep: usize) {
+        let mut plan = self.plan(&self.view(), &self.dirty);
+        plan.changes.truncate(keep);
+        self.dirty = Dirty::all();
+        self.apply(plan.changes);
+    }
+
     fn plan(&self, view: &View, dirty: &Dirty) -> Plan {
         pass(view, self.now, 7, dirty, &self.presence(view))
     }

@@ -1,0 +1,235 @@
+//! Random lives of a small cluster: users change their minds, nodes come and go, containers end, leaders change, proposals get lost or are
+//! cut short. Whatever happens, each pass equals a full one (the testbed checks), and some things always hold; and when the trouble ends,
+//! the cluster becomes what was asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster_types::*;
+use proptest::prelude::*;
+
+use crate::Dirty;
+use crate::constraint;
+use crate::testbed::{Testbed, host_port, node, node_id, service_id, spec};
+
+const SERVICES: u128 = 3;
+const NODES: u128 = 4;
+
+#[derive(Debug, Clone)]
+enum Act {
+    Create(u128, Shape),
+    Reshape(u128, Shape),
+    Remove(u128),
+    NodeState(u128, NodeState),
+    Availability(u128, Availability),
+    Label(u128, bool),
+    NodeAdd(u128),
+    NodeRemove(u128),
+    End(usize, bool),
+    Agents,
+    Pass,
+    LostPass,
+    CutPass(usize),
+    Election,
+    Later(u64),
+}
+
+/// The part of a service's spec that matters here.
+#[derive(Debug, Clone)]
+struct Shape {
+    global: bool,
+    replicas: u64,
+    image: u8,
+    cpus: u64,
+    labelled: bool,
+    port: bool,
+    max_per_node: u64,
+    delay: u64,
+    start_first: bool,
+    parallelism: u64,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let numbers = (0_u64..6, 0_u8..3, 0_u64..3, 0_u64..3, 0_u64..3, 0_u64..3);
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), prop::bool::weighted(0.2), any::<bool>());
+    (numbers, flags).prop_map(|((replicas, image, cpus, max_per_node, delay, parallelism), (global, labelled, port, start_first))| Shape {
+        global,
+        replicas,
+        image,
+        cpus,
+        labelled,
+        port,
+        max_per_node,
+        delay,
+        start_first,
+        parallelism,
+    })
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let number = 1..=SERVICES;
+    let on = 1..=NODES;
+    let state = prop::sample::select(vec![NodeState::Ready, NodeState::Ready, NodeState::Disconnected, NodeState::Down]);
+    let availability = prop::sample::select(vec![Availability::Active, Availability::Pause, Availability::Drain]);
+    prop_oneof![
+        3 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Create(number, shape)),
+        4 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Reshape(number, shape)),
+        1 => number.prop_map(Act::Remove),
+        3 => (on.clone(), state).prop_map(|(node, state)| Act::NodeState(node, state)),
+        2 => (on.clone(), availability).prop_map(|(node, availability)| Act::Availability(node, availability)),
+        2 => (on.clone(), any::<bool>()).prop_map(|(node, label)| Act::Label(node, label)),
+        1 => on.clone().prop_map(Act::NodeAdd),
+        1 => on.prop_map(Act::NodeRemove),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(task, failed)| Act::End(task, failed)),
+        12 => Just(Act::Agents),
+        12 => Just(Act::Pass),
+        1 => Just(Act::LostPass),
+        1 => (0_usize..5).prop_map(Act::CutPass),
+        1 => Just(Act::Election),
+        3 => (1_u64..20_000).prop_map(Act::Later),
+    ]
+}
+
+fn write(spec: &mut ServiceSpec, shape: &Shape) {
+    spec.task.container.image = format!("web:{}", shape.image);
+    spec.task.reservation.nano_cpus = shape.cpus * 1_000_000_000;
+    spec.task.placement.constraints = if shape.labelled { vec!["node.labels.zone==a".parse().unwrap()] } else { Vec::new() };
+    spec.task.placement.max_per_node = shape.max_per_node;
+    spec.task.restart.delay = Duration::from_secs(shape.delay);
+    spec.ports = if shape.port { vec![host_port(80)] } else { Vec::new() };
+    spec.update.parallelism = shape.parallelism;
+    spec.update.order = if shape.start_first { UpdateOrder::StartFirst } else { UpdateOrder::StopFirst };
+    if let ServiceMode::Replicated { replicas } = &mut spec.mode {
+        *replicas = shape.replicas;
+    }
+}
+
+fn live(bed: &mut Testbed, act: &Act) {
+    let view = bed.view();
+    let there = |number: u128| view.node(node_id(number)).is_some();
+    match act {
+        Act::Create(number, shape)
+            if view.service(service_id(*number)).is_none() && view.tasks_of_service(service_id(*number)).next().is_none() =>
+        {
+            let mut new = spec(&format!("service-{number}"), 0);
+            if shape.global {
+                new.mode = ServiceMode::Global;
+            }
+            write(&mut new, shape);
+            bed.create(*number, new);
+        }
+        Act::Reshape(number, shape) if view.service(service_id(*number)).is_some() => {
+            bed.update(service_id(*number), |spec| write(spec, shape));
+        }
+        Act::Remove(number) if view.service(service_id(*number)).is_some() => bed.remove(ObjectKey::Service(service_id(*number))),
+        Act::NodeState(number, state) if there(*number) => bed.set_node(*number, *state),
+        Act::Availability(number, availability) if there(*number) => bed.update_node(*number, |node| node.availability = *availability),
+        Act::Label(number, label) if there(*number) => bed.update_node(*number, |node| {
+            node.labels = if *label { BTreeMap::from([("zone".into(), "a".into())]) } else { BTreeMap::new() };
+        }),
+        Act::NodeAdd(number) if !there(*number) => bed.apply(vec![Change::Create(Object::Node(Arc::new(node(*number))))]),
+        Act::NodeRemove(number) if there(*number) => bed.remove(ObjectKey::Node(node_id(*number))),
+        Act::End(number, failed) => end_one(bed, *number, *failed),
+        Act::Agents => drop(bed.agents()),
+        Act::Pass => drop(bed.pass()),
+        Act::LostPass => bed.cut_pass(0),
+        Act::CutPass(keep) => bed.cut_pass(*keep),
+        Act::Election => bed.dirty = Dirty::all(),
+        Act::Later(millis) => bed.advance(Duration::from_millis(*millis)),
+        Act::Create(..)
+        | Act::Reshape(..)
+        | Act::Remove(_)
+        | Act::NodeState(..)
+        | Act::Availability(..)
+        | Act::Label(..)
+        | Act::NodeAdd(_)
+        | Act::NodeRemove(_) => {}
+    }
+}
+
+/// One container that runs on a reachable node ends.
+fn end_one(bed: &mut Testbed, number: usize, failed: bool) {
+    let view = bed.view();
+    let ready = |id: NodeId| view.node(id).is_some_and(|node| node.status.state == NodeState::Ready);
+    let runs = |task: &&Arc<Task>| task.status.state == TaskState::Running && task.node.is_some_and(ready);
+    let running: Vec<TaskId> = view.tasks().filter(runs).map(|task| task.id).collect();
+    if !running.is_empty() {
+        bed.end(running[number % running.len()], if failed { TaskState::Failed } else { TaskState::Complete });
+    }
+}
+
+/// What holds at any moment.
+fn always(bed: &Testbed) {
+    let view = bed.view();
+    let mut ports = BTreeSet::new();
+    let mut cpus: BTreeMap<NodeId, u64> = BTreeMap::new();
+    for task in view.tasks().filter(|task| crate::schedule::occupies(task)) {
+        let (spec, node) = (view.spec_of(task).unwrap(), task.node.unwrap());
+        *cpus.entry(node).or_default() += spec.task.reservation.nano_cpus;
+        assert!(spec.ports.is_empty() || ports.insert(node), "two tasks have the port of node {node}");
+    }
+    assert!(cpus.values().all(|used| *used <= 4_000_000_000), "a node holds more than it has: {cpus:?}");
+    for service in view.services() {
+        let mut places: BTreeMap<_, usize> = BTreeMap::new();
+        for task in bed.wanted(service.id) {
+            *places.entry((task.slot, task.node.filter(|_| task.slot == 0))).or_default() += 1;
+        }
+        assert!(places.values().all(|tasks| *tasks <= 2), "{places:?}");
+        if service.spec.update.order == UpdateOrder::StopFirst && service.previous_version.is_none() {
+            assert!(places.values().all(|tasks| *tasks == 1), "{places:?}");
+        }
+    }
+}
+
+/// What holds once nothing moves any more.
+fn at_the_end(bed: &mut Testbed) {
+    assert!(bed.pass().changes.is_empty());
+    let view = bed.view();
+    for service in view.services() {
+        let wanted = bed.wanted(service.id);
+        let fits = |node: &&Arc<Node>| node.takes_tasks() && constraint::unmet(node, &service.spec.task.placement.constraints).is_none();
+        let nodes = view.nodes().filter(fits).count();
+        let expected = match service.spec.mode {
+            ServiceMode::Replicated { replicas } => usize::try_from(replicas).unwrap(),
+            ServiceMode::Global => nodes,
+        };
+        let places: BTreeSet<_> = wanted.iter().map(|task| (task.slot, task.node.filter(|_| task.slot == 0))).collect();
+        let has_room = service.spec.task.reservation.nano_cpus == 0 && service.spec.ports.is_empty() && nodes > 0;
+        assert!(wanted.len() == expected || is_held(service), "{} of {expected} tasks", wanted.len());
+        assert!(places.len() == expected);
+        for task in &wanted {
+            let waits = task.status.state < TaskState::Assigned && task.status.error.is_some();
+            assert!(task.status.state == TaskState::Running || waits, "{task:?}");
+            assert!(!waits || !has_room || service.spec.task.placement.max_per_node > 0 || is_held(service), "{task:?}");
+        }
+    }
+    for task in view.tasks() {
+        assert!(view.service(task.service).is_some(), "a task of a removed service is left: {task:?}");
+    }
+}
+
+/// An update that waits for room may hold old and new tasks side by side.
+fn is_held(service: &Service) -> bool {
+    service.update.as_ref().is_some_and(|update| update.state == UpdateState::Updating)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cluster_survives_and_becomes_what_was_asked_for(acts in prop::collection::vec(act(), 1..80)) {
+        let mut bed = Testbed::new(NODES);
+        for act in &acts {
+            live(&mut bed, act);
+            always(&bed);
+        }
+        let present: Vec<u128> = bed.view().nodes().map(|node| node.id.bits()).collect();
+        for number in present {
+            bed.set_node(number, NodeState::Ready);
+            bed.update_node(number, |node| node.availability = Availability::Active);
+        }
+        bed.settle_checked(always);
+        at_the_end(&mut bed);
+    }
+}
