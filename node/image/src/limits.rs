@@ -19,7 +19,7 @@ pub(crate) const LAYER_BYTES: u64 = 32 << 30;
 /// Uncompressed bytes for each compressed byte, looked at once a stream is beyond [`RATIO_FROM`].
 pub(crate) const RATIO: u64 = 300;
 /// Below this many uncompressed bytes no ratio is suspicious.
-pub(crate) const RATIO_FROM: u64 = 256 << 20;
+pub(crate) const RATIO_FROM: u64 = 128 << 20;
 /// Headers that describe one entry of a tar (long names, extended attributes), in bytes.
 pub(crate) const ENTRY_HEADERS: u64 = 1 << 20;
 /// A path inside a layer, in bytes; the kernel takes 4096 with its final zero.

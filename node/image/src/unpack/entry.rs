@@ -281,7 +281,7 @@ impl Unpacker {
         };
         let path = parent.join(name);
         let below = if hides { None } else { self.folder_below(&path).map_err(|error| at_disk(raw, error))? };
-        self.done.uses_lower |= below.is_some();
+        self.done.uses_lower |= !hides;
         let dress = below.unwrap_or(Dress { mode: 0o755, ..Dress::default() });
         let place = || -> io::Result<()> {
             remove(&folder, name, existing.as_ref())?;
