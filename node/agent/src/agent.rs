@@ -142,13 +142,15 @@ impl Agent {
             boot_id: config.boot_id,
         };
         let tasks = TaskTracker::new();
-        let stopped = stop.clone();
-        tasks.spawn(async move {
-            if let Some(worker) = stopped.run_until_cancelled(Worker::new(worker)).await {
-                worker.run(heard, stopped).await;
+        spawn(&tasks, &stop, {
+            let stop = stop.clone();
+            async move {
+                if let Some(worker) = stop.run_until_cancelled(Worker::new(worker)).await {
+                    worker.run(heard, stop).await;
+                }
             }
         });
-        tasks.spawn(connector.run());
+        spawn(&tasks, &stop, connector.run());
         tasks.close();
         Ok(Self { status: watched, reports, stop, tasks })
     }
@@ -177,6 +179,12 @@ impl Agent {
         self.reports.is_settled()
     }
 
+    /// Waits until the agent has ended: shut down, or broken by a defect. The daemon then ends too, so that it is started anew and takes the
+    /// containers over.
+    pub async fn ended(&self) {
+        self.tasks.wait().await;
+    }
+
     /// Ends the session and the worker, and waits for both. Containers run on.
     pub async fn shutdown(self) {
         self.stop.cancel();
@@ -188,6 +196,15 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Runs one of the agent's loops. None may end alone: half an agent would look alive and do nothing.
+fn spawn(tasks: &TaskTracker, stop: &CancellationToken, work: impl Future<Output = ()> + Send + 'static) {
+    let last = stop.clone().drop_guard();
+    tasks.spawn(async move {
+        work.await;
+        drop(last);
+    });
 }
 
 async fn open_ledger(folder: Option<PathBuf>) -> Result<Ledger, LedgerError> {

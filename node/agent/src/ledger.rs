@@ -48,6 +48,9 @@ pub(crate) struct Ledger {
     /// None in memory only: fake agents.
     log: Option<LogFile>,
     checkpoint_size: u64,
+    /// Writes so far.
+    #[cfg(test)]
+    pub(crate) appends: u64,
 }
 
 /// A ledger as it was found.
@@ -60,13 +63,23 @@ pub(crate) struct Opened {
 impl Ledger {
     /// A ledger that lives as long as the agent. For fakes.
     pub(crate) fn in_memory() -> Self {
-        Self { contents: Contents::default(), log: None, checkpoint_size: 0 }
+        Self::over(None)
+    }
+
+    fn over(log: Option<LogFile>) -> Self {
+        Self {
+            contents: Contents::default(),
+            log,
+            checkpoint_size: 0,
+            #[cfg(test)]
+            appends: 0,
+        }
     }
 
     /// Opens or makes the ledger in a folder.
     pub(crate) fn open(folder: &Path) -> Result<Opened, LedgerError> {
         let (log, found) = LogFile::open(folder)?;
-        let mut ledger = Self { contents: Contents::default(), log: Some(log), checkpoint_size: 0 };
+        let mut ledger = Self::over(Some(log));
         let damaged = match found {
             file::Found::Records(records) => {
                 records.into_iter().for_each(|record| ledger.contents.apply(record));
@@ -98,12 +111,22 @@ impl Ledger {
     pub(crate) fn append(&mut self, records: &[Record], durable: bool) -> Result<(), LedgerError> {
         let Some(log) = &mut self.log else { return Ok(()) };
         log.append(records, durable)?;
+        #[cfg(test)]
+        {
+            self.appends += 1;
+        }
         records.iter().cloned().for_each(|record| self.contents.apply(record));
         if log.size() > SMALL.max(self.checkpoint_size.saturating_mul(GROWTH)) {
             // What was appended is safe; the next append tries again.
             self.checkpoint().unwrap_or_else(|error| tracing::warn!(%error, "the ledger could not be made smaller"));
         }
         Ok(())
+    }
+
+    /// Puts another file under the log, such as one that is full, and returns the one before.
+    #[cfg(test)]
+    pub(crate) fn swap_file(&mut self, file: std::fs::File) -> Option<std::fs::File> {
+        self.log.as_mut().map(|log| std::mem::replace(&mut log.file, file))
     }
 
     /// Rewrites the file so that it holds only what counts.

@@ -64,6 +64,7 @@ impl Connector {
                 }
                 End::Removed(reason) if self.is_removal(&manager, &reason) => return self.removed(reason).await,
                 End::Removed(_) => {}
+                End::Copied(reason) => tracing::error!(%manager, %reason, "another machine uses this node's identity"),
                 End::Lost(reason) => tracing::info!(%manager, %reason, "no session"),
             }
             let pause = self.book.pause();
@@ -87,5 +88,6 @@ impl Connector {
         // A worker that is gone has nothing left to stop.
         let _ = self.commands.send(Command::Evict).await;
         self.status.send_modify(|status| status.presence = Presence::Removed { reason });
+        self.stop.cancelled().await;
     }
 }

@@ -192,7 +192,9 @@ impl Worker {
         if diff.full {
             let wanted: BTreeSet<TaskId> = diff.put.iter().map(|assignment| assignment.task).collect();
             let strays = std::mem::take(&mut self.strays);
-            strays.iter().for_each(|task| drop(self.slots.entry(*task).or_insert_with(Slot::unseen)));
+            for task in strays {
+                self.slots.entry(task).or_insert_with(Slot::unseen);
+            }
             let gone: Vec<TaskId> = self.slots.keys().filter(|task| !wanted.contains(*task)).copied().collect();
             gone.into_iter().for_each(|task| self.unassign(task));
         }
@@ -250,3 +252,6 @@ impl Worker {
         self.unsaved_matters = true;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! The ledger against torn tails, flipped bits and writes that fail.
+
 use std::fs;
 use std::sync::Arc;
 
@@ -110,10 +112,10 @@ fn a_write_that_fails_leaves_an_intact_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(folder.path()).unwrap().ledger;
     ledger.append(&[assigned(1)], true).unwrap();
-    let writable = std::mem::replace(&mut ledger.log.as_mut().unwrap().file, fs::File::open(folder.path().join("ledger")).unwrap());
+    let writable = ledger.swap_file(fs::File::open(folder.path().join("ledger")).unwrap()).unwrap();
     assert!(ledger.append(&[assigned(2)], true).is_err());
     assert_eq!(ledger.contents().tasks.len(), 1, "what was not written must not count");
-    ledger.log.as_mut().unwrap().file = writable;
+    ledger.swap_file(writable);
     ledger.append(&[assigned(3)], true).unwrap();
     let (contents, damaged) = reopened(folder.path());
     assert_eq!((contents.tasks.keys().map(|task| task.bits()).collect::<Vec<_>>(), damaged), (vec![1, 3], false));

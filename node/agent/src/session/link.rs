@@ -36,6 +36,8 @@ pub(super) enum End {
     Redirected(String),
     /// The cluster does not know the node.
     Removed(String),
+    /// Another agent has this node's identity (failures D10).
+    Copied(String),
     Lost(String),
 }
 
@@ -214,6 +216,7 @@ fn refused(status: &Status) -> End {
     match (status.code(), leader) {
         (Code::FailedPrecondition, Some(leader)) if !leader.is_empty() => End::Redirected(leader.to_owned()),
         (Code::PermissionDenied, _) if status.message().contains("removed") => End::Removed(status.message().to_owned()),
+        (Code::AlreadyExists, _) => End::Copied(status.message().to_owned()),
         _ => End::Lost(format!("{}: {}", status.code(), status.message())),
     }
 }

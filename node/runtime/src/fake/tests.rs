@@ -1,3 +1,5 @@
+//! The suite of every runtime, on the fake.
+
 use std::sync::Arc;
 
 use super::*;

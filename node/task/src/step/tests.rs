@@ -1,3 +1,5 @@
+//! The machine against a model of a runtime and an agent that dies between any two steps.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
