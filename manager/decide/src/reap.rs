@@ -11,9 +11,11 @@ use cluster_types::{Change, DesiredState, NodeId, NodeState, ObjectKey, ServiceI
 
 use crate::draft::Draft;
 
-/// The step of a pass: services that changed. A task that the same pass changes is judged by the next one.
+/// The step of a pass: services that changed or had tasks on a node that is gone. A task that the same pass changes is judged by the next.
 pub(crate) fn step(draft: &mut Draft<'_>) {
-    for service in draft.services_due() {
+    let gone = draft.nodes_due().into_iter().filter(|node| draft.node(*node).is_none());
+    let bereft: BTreeSet<ServiceId> = gone.flat_map(|node| draft.tasks_on(node)).map(|task| task.service).collect();
+    for service in draft.services_due().union(&bereft).copied() {
         for change in of_service(draft.view, service) {
             if !matches!(change, Change::Remove { key: ObjectKey::Task(task), .. } if draft.changes(task)) {
                 draft.push(change);
@@ -66,6 +68,8 @@ fn fate(view: &View, task: &Task) -> Fate {
         DesiredState::Ready | DesiredState::Running => Fate::Stays,
         // Never sent to any node.
         DesiredState::Shutdown | DesiredState::Remove if state < TaskState::Assigned => Fate::Goes,
+        // The place of a global service's task is its node.
+        DesiredState::Shutdown if state.is_terminal() && task.slot == 0 && !has_node(view, task) => Fate::Goes,
         DesiredState::Shutdown if state.is_terminal() => Fate::History,
         DesiredState::Shutdown => Fate::Stays,
         DesiredState::Remove if state.is_terminal() || is_lost(view, task) => Fate::Goes,
@@ -76,6 +80,10 @@ fn fate(view: &View, task: &Task) -> Fate {
 /// Whether nobody will report its end: its node is gone or called down. If that node comes back, its full set lacks the task.
 fn is_lost(view: &View, task: &Task) -> bool {
     task.node.and_then(|id| view.node(id)).is_none_or(|node| node.status.state == NodeState::Down)
+}
+
+fn has_node(view: &View, task: &Task) -> bool {
+    task.node.is_some_and(|node| view.node(node).is_some())
 }
 
 /// History is kept for each slot; for each node where a service is global.

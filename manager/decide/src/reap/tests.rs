@@ -1,11 +1,12 @@
 //! Tests of the reaper: what goes by example; over random sets, that it leaves alone what may run and is done after one run.
 
 use cluster_state::State;
-use cluster_types::{RestartPolicy, ServiceMode, ServiceSpec};
+use cluster_types::{Availability, RestartPolicy, ServiceMode, ServiceSpec};
 use proptest::prelude::*;
 
 use super::*;
 use crate::samples::{WEB, add_node, add_service, add_task, apply, node_id, spec, task_id};
+use crate::testbed::{self, Testbed};
 
 fn cluster(spec: ServiceSpec) -> State {
     let mut state = State::new();
@@ -43,6 +44,21 @@ fn the_history_of_a_global_service_is_kept_for_each_node() {
         add_task(&mut state, number + 10, 0, Some(2), TaskState::Failed, DesiredState::Shutdown);
     }
     assert_eq!(removed(&state), [10, 20]);
+    apply(&mut state, 0, [Change::Remove { key: ObjectKey::Node(node_id(2)), expect: None }]);
+    assert_eq!(removed(&state), [20, 21, 22, 23, 24, 25, 10], "the place of the second six is gone");
+}
+
+#[test]
+fn a_removed_node_takes_the_history_of_global_services_with_it() {
+    let mut bed = Testbed::new(2);
+    bed.create(1, ServiceSpec { mode: ServiceMode::Global, ..testbed::spec("agent", 0) });
+    bed.settle();
+    bed.update_node(2, |node| node.availability = Availability::Drain);
+    bed.settle();
+    assert_eq!(bed.view().tasks_on_node(node_id(2)).count(), 1);
+    bed.remove(ObjectKey::Node(node_id(2)));
+    bed.settle();
+    assert_eq!(bed.view().tasks_on_node(node_id(2)).count(), 0);
 }
 
 #[test]
