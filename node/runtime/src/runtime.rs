@@ -7,9 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cluster_types::{Observed, PublishedPort, ServiceId, TaskId, TaskSpec};
 use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 /// What a container is made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerConfig {
     /// Its task; also the container's id.
     pub task: TaskId,

@@ -1,0 +1,63 @@
+//! Starts a prepared container through the shim.
+
+use std::sync::Arc;
+
+use cluster_types::{ContainerPhase, TaskId};
+
+use super::container::Container;
+use super::{Shared, failed, stop, watch};
+use crate::RuntimeError;
+use crate::record::{self, Exit, Started};
+use crate::shim::message::{Reply, Request, Verb};
+
+/// Starts a container; one that runs or ended stays as it is.
+pub(super) async fn start(shared: &Arc<Shared>, task: TaskId) -> Result<(), RuntimeError> {
+    let container = shared.find(task)?;
+    match container.phase() {
+        ContainerPhase::Prepared => {}
+        ContainerPhase::Absent | ContainerPhase::Running | ContainerPhase::Exited => return Ok(()),
+    }
+    let request = Request { verb: Verb::Start, dir: container.folder.0.clone() };
+    let reply = shared.spawner.ask(&request).await.map_err(failed("reach the shim"))?;
+    match reply {
+        Some(Reply::Started(started)) => {
+            container.set_running(&started);
+            watch::spawn(shared, &container);
+            shared.tell(task);
+            Ok(())
+        }
+        Some(Reply::Rejected(reason)) => {
+            not_started(shared, &container, &reason);
+            Err(RuntimeError::Rejected(reason))
+        }
+        Some(Reply::Failed(reason)) => {
+            not_started(shared, &container, &reason);
+            Err(RuntimeError::Failed(reason))
+        }
+        None => {
+            let reason = "the shim ended before the container was started".to_owned();
+            not_started(shared, &container, &reason);
+            Err(RuntimeError::Failed(reason))
+        }
+    }
+}
+
+/// A container that did not start has ended. Where it got as far as a PID 1, its keeper still writes the code.
+fn not_started(shared: &Arc<Shared>, container: &Arc<Container>, reason: &str) {
+    container.set_start_error(reason);
+    match record::load::<Started>(&container.folder.state()) {
+        Ok(Some(started)) => {
+            stop::kill(container, &started);
+            container.set_running(&started);
+            watch::spawn(shared, container);
+        }
+        Ok(None) | Err(_) => {
+            let exit = Exit { code: crate::shim::NOT_STARTED, oom: false, at: watch::now_ms(), error: Some(reason.to_owned()) };
+            if let Err(error) = record::save(&container.folder.exit(), &exit, true) {
+                tracing::warn!(%error, task = %container.record.config.task, "the failed start could not be recorded");
+            }
+            container.set_exited(&exit);
+        }
+    }
+    shared.tell(container.record.config.task);
+}

@@ -1,0 +1,99 @@
+//! The root file system of a container: an overlay of the image's layers, mounted where only the launcher and the container see it.
+//!
+//! Everything inside is hostile: paths are resolved by the kernel with the root as their root (`openat2`), and only plain files are read.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
+use rustix::io::Errno;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
+    fsconfig_set_string, fsmount, fsopen, mount_change, move_mount,
+};
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+use crate::record::{Folder, private_dir};
+use crate::spec::Accounts;
+
+/// Largest account file that is read, in bytes.
+const MAX_ACCOUNT_FILE: u64 = 1 << 20;
+
+/// Enters a mount namespace of its own and mounts the container's root there. Nothing is left to clean up when all its processes ended.
+pub(super) fn mount(folder: &Folder, layers: &[PathBuf]) -> io::Result<OwnedFd> {
+    // SAFETY: unsharing the mount namespace changes no memory; this process has one thread.
+    #[expect(unsafe_code, reason = "unshare is unsafe for the sake of flags that are not used here")]
+    unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
+    // What is mounted here must not be seen outside; what the host mounts or takes away later may come in.
+    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM)?;
+    for dir in [folder.upper(), folder.work(), folder.root()] {
+        private_dir(&dir)?;
+    }
+    // The upper folder's mode is that of the root directory inside.
+    rustix::fs::chmod(folder.upper(), Mode::from_raw_mode(0o755))?;
+    let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    // The topmost layer first.
+    for layer in layers.iter().rev() {
+        fsconfig_set_string(&overlay, "lowerdir+", layer)?;
+    }
+    if layers.is_empty() {
+        let empty = folder.0.join("empty");
+        private_dir(&empty)?;
+        fsconfig_set_string(&overlay, "lowerdir+", &empty)?;
+    }
+    fsconfig_set_string(&overlay, "upperdir", folder.upper())?;
+    fsconfig_set_string(&overlay, "workdir", folder.work())?;
+    // What a container wrote outside its mounts never survives a reboot, so it need not be forced to the disk.
+    fsconfig_set_flag(&overlay, "volatile")?;
+    fsconfig_create(&overlay)?;
+    let mounted = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    move_mount(&mounted, "", CWD, folder.root(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(mounted)
+}
+
+/// The container's account files; a missing, huge or odd one counts as empty.
+pub(super) fn accounts(root: BorrowedFd<'_>) -> Accounts {
+    Accounts { passwd: read_text(root, "etc/passwd"), group: read_text(root, "etc/group") }
+}
+
+fn read_text(root: BorrowedFd<'_>, path: &str) -> String {
+    // Not blocking: the image may have put a pipe there.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let Ok(fd) = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS) else {
+        return String::new();
+    };
+    if !fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile) {
+        return String::new();
+    }
+    let mut bytes = Vec::new();
+    match File::from(fd).take(MAX_ACCOUNT_FILE).read_to_end(&mut bytes) {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Makes a directory inside the root where it is missing, as docker does for a working directory.
+pub(super) fn ensure_dir(root: BorrowedFd<'_>, path: &str) -> io::Result<()> {
+    let mut reached = String::new();
+    let mut parent = root.try_clone_to_owned()?;
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        reached.push('/');
+        reached.push_str(part);
+        let next = match open_dir(root, &reached) {
+            Err(Errno::NOENT) => {
+                mkdirat(&parent, part, Mode::from_raw_mode(0o755))?;
+                open_dir(root, &reached)?
+            }
+            other => other?,
+        };
+        parent = next;
+    }
+    Ok(())
+}
+
+fn open_dir(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+}

@@ -1,0 +1,112 @@
+//! Capability sets: Docker's default, what a spec adds and takes away.
+
+use std::collections::BTreeSet;
+
+use cluster_types::ContainerSpec;
+
+use super::SpecError;
+
+/// All capabilities by number (`linux/capability.h`), without `CAP_`.
+pub const ALL: [&str; 41] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+];
+
+/// What Docker leaves a container by default.
+const DEFAULT: [&str; 14] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FSETID",
+    "FOWNER",
+    "MKNOD",
+    "NET_RAW",
+    "SETGID",
+    "SETUID",
+    "SETFCAP",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "KILL",
+    "AUDIT_WRITE",
+];
+
+/// Capabilities by their names in [`ALL`].
+pub type Capabilities = BTreeSet<&'static str>;
+
+/// The capabilities of a container: `cap_drop: ALL` leaves only what is added, `cap_add: ALL` gives all but what is dropped by name.
+///
+/// # Errors
+/// A name that is no capability.
+pub fn of(spec: &ContainerSpec) -> Result<Capabilities, SpecError> {
+    let (add_all, added) = named(&spec.cap_add)?;
+    let (drop_all, dropped) = named(&spec.cap_drop)?;
+    let base: Capabilities = match (add_all, drop_all) {
+        (true, _) => ALL.into_iter().collect(),
+        (false, true) => Capabilities::new(),
+        (false, false) => DEFAULT.into_iter().collect(),
+    };
+    Ok(base.difference(&dropped).chain(&added).copied().collect())
+}
+
+/// The bits of a set, as the kernel counts them.
+#[must_use]
+pub fn bits(capabilities: &Capabilities) -> u64 {
+    let numbers = ALL.iter().enumerate().filter(|(_, name)| capabilities.contains(*name));
+    numbers.fold(0, |bits, (number, _)| bits | 1 << number)
+}
+
+fn named(names: &[String]) -> Result<(bool, Capabilities), SpecError> {
+    let mut all = false;
+    let mut found = Capabilities::new();
+    for name in names {
+        let upper = name.to_ascii_uppercase();
+        let plain = upper.strip_prefix("CAP_").unwrap_or(&upper);
+        match ALL.iter().find(|known| **known == plain) {
+            Some(known) => {
+                found.insert(known);
+            }
+            None if plain == "ALL" => all = true,
+            None => return Err(SpecError(format!("there is no capability `{name}`"))),
+        }
+    }
+    Ok((all, found))
+}

@@ -1,0 +1,166 @@
+//! A runtime in a temporary directory, an image made of the host's static busybox, and short ways to run containers in it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cluster_runtime::spec::ImageSettings;
+use cluster_runtime::{
+    ContainerConfig, EmbeddedConfig, EmbeddedRuntime, ImageSource, LocalImage, LogLimits, LogLine, LogOptions, Runtime, RuntimeError,
+    ShimCommand,
+};
+use cluster_types::{ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskId, TaskSpec};
+use futures::StreamExt as _;
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+/// Longest wait for something that must come; the machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Images by name: `busybox`, and none else.
+struct Images(PathBuf);
+
+#[async_trait]
+impl ImageSource for Images {
+    async fn ensure(&self, reference: &str) -> Result<LocalImage, RuntimeError> {
+        if reference != "busybox" {
+            return Err(RuntimeError::Image { image: reference.to_owned(), reason: "there is no such image".to_owned() });
+        }
+        let settings = ImageSettings { cmd: vec!["sh".to_owned()], env: vec!["FROM_IMAGE=yes".to_owned()], ..ImageSettings::default() };
+        Ok(LocalImage { settings, layers: vec![self.0.clone()] })
+    }
+}
+
+/// A runtime of its own for one test.
+pub(crate) struct Host {
+    pub(crate) dir: TempDir,
+    pub(crate) config: EmbeddedConfig,
+    pub(crate) runtime: EmbeddedRuntime,
+}
+
+static HOSTS: AtomicU32 = AtomicU32::new(0);
+static TASKS: AtomicU32 = AtomicU32::new(1);
+
+/// A short and unique name for what is global to the machine.
+fn tag() -> String {
+    format!("t{}x{}", std::process::id(), HOSTS.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Host {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut EmbeddedConfig)) -> Self {
+        assert!(rustix::process::geteuid().is_root(), "these tests run real containers: run them as root");
+        let dir = tempfile::tempdir().unwrap();
+        let image = dir.path().join("image");
+        make_image(&image);
+        let mut config = EmbeddedConfig {
+            data_dir: dir.path().join("data"),
+            tag: tag(),
+            images: Arc::new(Images(image)),
+            network: None,
+            shim: ShimCommand { program: env!("CARGO_BIN_EXE_cluster-shim").into(), args: Vec::new() },
+            log: LogLimits::default(),
+        };
+        change(&mut config);
+        let runtime = EmbeddedRuntime::open(config.clone()).await.unwrap();
+        Self { dir, config, runtime }
+    }
+
+    /// Prepares a container that runs a shell script.
+    pub(crate) async fn prepare(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> TaskId {
+        let container = ContainerSpec {
+            image: "busybox".to_owned(),
+            args: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
+            stop_grace: Duration::from_secs(1),
+            ..ContainerSpec::default()
+        };
+        let mut spec = TaskSpec { container, network: NetworkMode::None, ..TaskSpec::default() };
+        change(&mut spec);
+        let number = TASKS.fetch_add(1, Ordering::Relaxed);
+        // The high bits make short ids differ, as those of real ids do.
+        let task = TaskId::from_bits((u128::from(number) << 96) | u128::from(number));
+        let config =
+            ContainerConfig { task, service: ServiceId::from_bits(1), name: format!("web.{number}"), spec: Arc::new(spec), ports: vec![] };
+        self.runtime.prepare(&config).await.unwrap();
+        task
+    }
+
+    /// Prepares and starts it.
+    pub(crate) async fn start(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> TaskId {
+        let task = self.prepare(script, change).await;
+        self.runtime.start(task).await.unwrap();
+        task
+    }
+
+    /// Runs a script to its end; what it wrote to stdout and how it ended.
+    pub(crate) async fn run(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> (String, Observed) {
+        let task = self.start(script, change).await;
+        let ended = self.ended(task).await;
+        let text = self.output(task).await;
+        self.runtime.remove(task).await.unwrap();
+        (text, ended)
+    }
+
+    pub(crate) async fn ended(&self, task: TaskId) -> Observed {
+        self.until(task, |observed| observed.phase == ContainerPhase::Exited).await
+    }
+
+    pub(crate) async fn until(&self, task: TaskId, reached: impl Fn(&Observed) -> bool) -> Observed {
+        let mut events = self.runtime.events();
+        let wait = async {
+            loop {
+                let observed = self.runtime.observe(task).await.unwrap();
+                if reached(&observed) {
+                    return observed;
+                }
+                let _ = events.recv().await;
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("the container did not get there")
+    }
+
+    pub(crate) async fn lines(&self, task: TaskId, options: LogOptions) -> Vec<LogLine> {
+        let stream = self.runtime.logs(task, options).await.unwrap();
+        timeout(PATIENCE, stream.map(Result::unwrap).collect()).await.expect("the log did not end")
+    }
+
+    /// What it wrote to stdout and stderr.
+    pub(crate) async fn output(&self, task: TaskId) -> String {
+        let lines = self.lines(task, LogOptions::default()).await;
+        lines.iter().map(|line| format!("{}\n", String::from_utf8_lossy(&line.text))).collect()
+    }
+
+    /// Waits for a line of a running container.
+    pub(crate) async fn line(&self, task: TaskId, wanted: &str) {
+        let mut stream = self.runtime.logs(task, LogOptions { follow: true, ..LogOptions::default() }).await.unwrap();
+        let wait = async {
+            while let Some(line) = stream.next().await {
+                if line.unwrap().text == wanted.as_bytes() {
+                    return;
+                }
+            }
+            panic!("the log ended without `{wanted}`");
+        };
+        timeout(PATIENCE, wait).await.expect("the line did not come");
+    }
+}
+
+/// A root file system with busybox, two users and a group.
+fn make_image(root: &Path) {
+    for dir in ["bin", "etc", "tmp", "proc", "sys", "dev"] {
+        std::fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("install busybox-static");
+    for name in
+        ["sh", "cat", "sleep", "id", "ls", "echo", "mount", "touch", "dd", "head", "grep", "hostname", "env", "pwd", "kill", "stat", "wc"]
+    {
+        std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
+    }
+    std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nshop:x:1000:1001:Shop:/home/shop:/bin/sh\n").unwrap();
+    std::fs::write(root.join("etc/group"), "root:x:0:\nshop:x:1001:\naudio:x:29:shop\nvideo:x:44:\n").unwrap();
+}
