@@ -5,10 +5,12 @@
 
 mod certificate;
 mod root;
+mod service;
 mod token;
 
 pub use certificate::{DEFAULT_LIFETIME, NodeCertificate, key_and_request};
 pub use root::{digest, make_root};
+pub(crate) use service::CaService;
 pub use token::{TokenRefused, join_secret, join_token};
 
 /// Why no certificate was made.

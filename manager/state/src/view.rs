@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cluster_types::{Cluster, Node, NodeId, Service, ServiceId, ServiceSpec, Task, TaskId, Version};
+use cluster_types::{Cluster, Node, NodeId, Rejection, RequestId, Service, ServiceId, ServiceSpec, Task, TaskId, Version};
 
 use crate::State;
 
@@ -124,6 +124,12 @@ impl View {
     /// The nodes that tasks name, each once, by id. A node may be gone while its tasks are still here.
     pub fn nodes_of_tasks(&self) -> impl Iterator<Item = NodeId> {
         self.state.tasks.index().nodes()
+    }
+
+    /// What became of each change of an atomic request, while it is remembered.
+    #[must_use]
+    pub fn request(&self, request: RequestId) -> Option<&[Result<(), Rejection>]> {
+        self.state.requests.get(request).map(Vec::as_slice)
     }
 
     /// A service's spec of some version, while it is current, previous, or a task is made from it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use openraft::async_runtime::WatchReceiver;
+use openraft::async_runtime::{Instant as _, WatchReceiver};
 
 use super::Raft;
 
@@ -25,6 +25,8 @@ pub struct Progress {
     pub purged: Option<u64>,
     /// On the leader: up to which index each member has the log; none while it has not answered.
     pub members: BTreeMap<u64, Option<u64>>,
+    /// On the leader: how long ago each other member last answered; none when it has not.
+    pub heard: BTreeMap<u64, Option<Duration>>,
     /// Syncs of the log since the start.
     pub syncs: u64,
     /// Bytes written to the log since the start.
@@ -55,6 +57,7 @@ impl Raft {
             snapshot: metrics.snapshot.map(|id| id.index),
             purged: metrics.purged.map(|id| id.index),
             members,
+            heard: metrics.heartbeat.iter().flatten().map(|(id, at)| (*id, at.map(|at| at.elapsed()))).collect(),
             syncs: stats.syncs.load(Ordering::Relaxed),
             written_bytes: stats.bytes.load(Ordering::Relaxed),
             log_bytes: self.inner.log.bytes(),

@@ -99,7 +99,7 @@ pub fn key_and_request() -> Result<(String, String), CaError> {
 }
 
 /// The public key of a request whose signature shows that the sender has the private one.
-fn requested_key(request_pem: &str) -> Result<SubjectPublicKeyInfo, CaError> {
+pub(super) fn requested_key(request_pem: &str) -> Result<SubjectPublicKeyInfo, CaError> {
     if request_pem.len() > REQUEST_BYTES {
         return Err(CaError::Request(format!("it is larger than {REQUEST_BYTES} bytes")));
     }

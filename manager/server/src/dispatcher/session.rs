@@ -1,0 +1,225 @@
+//! One agent's session: its assignments go down, its heartbeats and reports come up. One task for each session; it ends when the stream
+//! breaks, the agent falls silent, another session takes its place or this manager no longer leads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster_api::pb;
+use cluster_api::pb::manager_message::Item;
+use cluster_decide::assignment::{self, Assignments};
+use cluster_decide::liveness;
+use cluster_types::limits::ERROR_BYTES;
+use cluster_types::{AssignmentDiff, Change, NodeState, NodeStatus, NodeStep, Role, SessionStamp, TaskId, TaskStatus};
+use tokio::sync::mpsc;
+use tonic::{Status, Streaming};
+
+use super::pieces;
+use super::sessions::Handle;
+use crate::control::cluster::manager_addresses;
+use crate::core::{Core, Term};
+
+/// Messages on their way to the agent.
+pub(crate) type Outbox = mpsc::Sender<Result<pb::ManagerMessage, Status>>;
+
+/// An open session and what it has told its agent so far.
+pub(crate) struct Session {
+    core: Arc<Core>,
+    term: Term,
+    handle: Arc<Handle>,
+    outbox: Outbox,
+    /// Role in the certificate that the session came with.
+    role: Role,
+    address: String,
+    stamp: SessionStamp,
+    sent: Assignments,
+    /// Whether `sent` was ever sent: the first set is a full one, even when it is empty.
+    began: bool,
+    received: u64,
+    acknowledged: u64,
+    renewal_asked: bool,
+}
+
+/// Why a session ended, when it was not its agent that went away.
+type Ended = Result<(), Status>;
+
+impl Session {
+    /// A session that nothing was sent in.
+    pub(crate) fn new(core: Arc<Core>, term: Term, handle: Arc<Handle>, outbox: Outbox, role: Role, address: String) -> Self {
+        let stamp = SessionStamp { incarnation: term.incarnation, term: term.number, sequence: 0 };
+        let sent = Assignments::new();
+        Self { core, term, handle, outbox, role, address, stamp, sent, began: false, received: 0, acknowledged: 0, renewal_asked: false }
+    }
+
+    /// Runs it to its end, and says then that the node is disconnected.
+    pub(crate) async fn run(mut self, description: Option<pb::NodeDescription>, mut inbox: Streaming<pb::AgentMessage>) {
+        let ended = match self.arrive(description).await {
+            Ok(()) => self.serve(&mut inbox).await,
+            Err(status) => Err(status),
+        };
+        let reason = match &ended {
+            Ok(()) => "its session broke off",
+            Err(status) => status.message(),
+        };
+        tracing::info!(node = %self.handle.node, reason, "session ended");
+        self.leave(reason);
+        if let Err(status) = ended {
+            // The agent may be gone: nobody need hear it.
+            drop(self.outbox.try_send(Err(status)));
+        }
+    }
+
+    /// Takes note of the node, greets it and sends its assignments.
+    async fn arrive(&mut self, description: Option<pb::NodeDescription>) -> Ended {
+        let node = self.handle.node;
+        let view = self.core.raft.view();
+        let known = view.node(node).ok_or_else(|| super::removed())?;
+        if let Some(description) = description {
+            let description =
+                description.try_into().map_err(|error: cluster_api::FieldError| Status::from(error.within("hello.description")))?;
+            if known.description != description {
+                self.core.reports.node(Change::Node(node, NodeStep::Describe(description)));
+            }
+        }
+        if known.status.state != NodeState::Ready || known.status.address != self.address {
+            self.core.reports.node(self.status(NodeState::Ready, "its session is open"));
+        }
+        let welcome = pb::Welcome { heartbeat_period_ms: self.period_ms(), manager_addresses: manager_addresses(&view) };
+        self.send(Item::Welcome(welcome)).await?;
+        self.catch_up().await
+    }
+
+    async fn serve(&mut self, inbox: &mut Streaming<pb::AgentMessage>) -> Ended {
+        let handle = Arc::clone(&self.handle);
+        let term = self.term.clone();
+        loop {
+            let silence = self.grace();
+            tokio::select! {
+                biased;
+                () = handle.end.cancelled() => return Err(Status::aborted("another session of this node took its place, or it was removed")),
+                () = term.ended.cancelled() => return Err(self.core.not_leading()),
+                () = handle.woken() => self.catch_up().await?,
+                message = tokio::time::timeout(silence, inbox.message()) => match message {
+                    Err(_) => return Err(Status::deadline_exceeded(format!("nothing was heard from it for {} ms", silence.as_millis()))),
+                    Ok(Ok(Some(message))) => self.hear(message).await?,
+                    Ok(Ok(None) | Err(_)) => return Ok(()),
+                },
+            }
+        }
+    }
+
+    /// One message of the agent.
+    async fn hear(&mut self, message: pb::AgentMessage) -> Ended {
+        self.handle.hear(self.core.clock.now());
+        match message.item {
+            Some(pb::agent_message::Item::Heartbeat(pb::Heartbeat {})) => self.send(Item::HeartbeatPeriodMs(self.period_ms())).await,
+            Some(pb::agent_message::Item::Report(report)) => {
+                self.report(report);
+                Ok(())
+            }
+            Some(pb::agent_message::Item::Hello(_)) => Err(Status::invalid_argument("hello is the first message and comes once")),
+            // A message of a newer agent: it does without an answer.
+            None => Ok(()),
+        }
+    }
+
+    /// Statuses of the node's own tasks go to the log; others are dropped (failures H5), and acknowledged so that they do not come again.
+    fn report(&mut self, report: pb::Report) {
+        self.received += report.tasks.len() as u64;
+        let view = self.core.raft.view();
+        let mut statuses = Vec::with_capacity(report.tasks.len());
+        for report in report.tasks {
+            match read(report) {
+                Ok((id, status)) if view.task(id).is_some_and(|task| task.node == Some(self.handle.node)) => statuses.push((id, status)),
+                Ok((id, _)) => tracing::debug!(node = %self.handle.node, task = %id, "reported a task that is not, or no longer, its own"),
+                Err(error) => tracing::warn!(node = %self.handle.node, %error, "sent a report that cannot be read"),
+            }
+        }
+        self.core.reports.tasks(&self.handle, statuses, self.received);
+    }
+
+    /// Sends what changed since the last time: assignments, acknowledgements, messages for log readers, the wish for a new certificate.
+    async fn catch_up(&mut self) -> Ended {
+        for message in self.handle.take_messages() {
+            self.send(message).await?;
+        }
+        let view = self.core.raft.view();
+        let node = view.node(self.handle.node).ok_or_else(|| super::removed())?;
+        if super::role(node) != self.role && !self.renewal_asked {
+            self.renewal_asked = true;
+            self.send(Item::RenewNow(pb::RenewNow {})).await?;
+        }
+        let wanted = assignment::wanted(&view, self.handle.node);
+        let diff = if self.began { assignment::diff(&self.sent, &wanted) } else { assignment::full(&wanted) };
+        self.began = true;
+        self.sent = wanted;
+        self.assign(&diff).await?;
+        self.acknowledge().await
+    }
+
+    async fn assign(&mut self, diff: &AssignmentDiff) -> Ended {
+        for piece in pieces::cut(diff) {
+            self.stamp.sequence += 1;
+            self.send(Item::Assignments(piece)).await?;
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self) -> Ended {
+        let committed = self.handle.committed_statuses();
+        if committed <= self.acknowledged {
+            return Ok(());
+        }
+        self.acknowledged = committed;
+        self.send(Item::ReportsCommitted(committed)).await
+    }
+
+    /// Every message carries the stamp of the last piece of assignments. An agent that does not read ends its session.
+    async fn send(&self, item: Item) -> Ended {
+        let message = pb::ManagerMessage { stamp: Some((&self.stamp).into()), item: Some(item) };
+        let sending = self.outbox.send(Ok(message));
+        match tokio::time::timeout(self.grace(), sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Status::unavailable("the agent went away")),
+            Err(_) => Err(Status::deadline_exceeded("the agent does not read what it is sent")),
+        }
+    }
+
+    /// The node is disconnected, unless another session has taken over or another manager leads.
+    fn leave(&self, reason: &str) {
+        if self.core.sessions.closed(&self.handle) && !self.term.ended.is_cancelled() {
+            self.core.reports.node(self.status(NodeState::Disconnected, reason));
+        }
+    }
+
+    fn status(&self, state: NodeState, message: &str) -> Change {
+        let (message, address) = (message.to_owned(), self.address.clone());
+        let status = NodeStatus { state, message, address, since: self.core.clock.now() };
+        Change::Node(self.handle.node, NodeStep::Status(status))
+    }
+
+    fn grace(&self) -> Duration {
+        liveness::grace(self.core.raft.view().node_count())
+    }
+
+    fn period_ms(&self) -> u64 {
+        let period = liveness::heartbeat_period(self.core.raft.view().node_count());
+        u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A status as a node sends it. Its words are cut to what the state keeps.
+fn read(report: pb::TaskReport) -> Result<(TaskId, TaskStatus), cluster_api::FieldError> {
+    let missing = |field: &str| cluster_api::FieldError::new(field, "is missing");
+    let task =
+        report.task.parse().map_err(|error: cluster_types::id::InvalidId| cluster_api::FieldError::new("task", error.to_string()))?;
+    let mut status = TaskStatus::try_from(report.status.ok_or_else(|| missing("status"))?)?;
+    shorten(&mut status.message);
+    status.error.as_mut().map(shorten);
+    Ok((task, status))
+}
+
+fn shorten(text: &mut String) {
+    if text.len() > ERROR_BYTES {
+        text.truncate(text.floor_char_boundary(ERROR_BYTES));
+    }
+}
