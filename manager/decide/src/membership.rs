@@ -53,6 +53,7 @@ pub enum Step {
 
 /// The next step towards the roles that are wished; none when all is done, or when nothing is safe now.
 ///
+/// The view must show all that was committed before this leader led: a seat that it does not know yet would be taken for one to remove.
 /// Members that do not answer go first (that only makes the majority smaller), then new ones come, then members that answer go, and at
 /// last a leader that is not wanted hands over.
 #[must_use]

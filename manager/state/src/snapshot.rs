@@ -1,7 +1,8 @@
 //! Snapshots: the whole state as bytes, and back.
 //!
-//! One byte of format version, four bytes CRC-32C of the rest (little endian), then `MessagePack` with field names, so that a field can be
-//! added. Each spec is written once, as a revision; services are written without theirs. The same state always gives the same bytes.
+//! One byte of format version, four bytes CRC-32C of the rest (little endian), then `MessagePack` with field names: a field that is added
+//! later needs `#[serde(default)]`, and older snapshots are still read. Each spec is written once, as a revision; services are written
+//! without theirs. The same state always gives the same bytes.
 
 use std::sync::Arc;
 
