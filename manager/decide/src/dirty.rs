@@ -8,8 +8,6 @@ use std::collections::BTreeSet;
 
 use cluster_types::{Event, EventKind, NodeId, Object, ServiceId, Task};
 
-use crate::schedule::occupies;
-
 /// What a pass must look at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dirty {
@@ -58,6 +56,6 @@ impl Dirty {
 
 /// What a task takes from its node: its room, and one of the places of its service there.
 fn weight(task: &Task) -> (bool, bool) {
-    let occupies = occupies(task);
-    (occupies, occupies && task.is_wanted())
+    let holds = task.holds_resources();
+    (holds, holds && task.is_wanted())
 }

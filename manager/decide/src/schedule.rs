@@ -20,7 +20,6 @@ use crate::Dirty;
 use crate::draft::Draft;
 
 pub use demand::{Demand, Refusal};
-pub(crate) use fleet::occupies;
 pub use fleet::{Fleet, Room};
 pub use place::place;
 pub use standing::Standing;

@@ -76,6 +76,7 @@ impl State {
             Change::Service(id, step) => self.services.change(stamp, *id, |service| steps::step_service(service, step)),
         }?;
         if let Some(event) = &event {
+            self.loads.follow(event, &self.revisions);
             self.revisions.follow(event);
         }
         Ok(event)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cluster_types::{DesiredState, Object, Task, TaskState, Version};
 
 use crate::State;
+use crate::loads::Loads;
 use crate::record::Record;
 use crate::revisions::{RevisionKey, Revisions};
 use crate::table::Table;
@@ -26,6 +27,7 @@ impl State {
         self.check_services(&mut problems);
         self.tasks.rows().for_each(|task| self.check_task(task, &mut problems));
         self.check_revisions(&mut problems);
+        self.check_loads(&mut problems);
         if !self.requests.is_sound() {
             problems.push("the memory of requests does not fit together or is over its bound".to_owned());
         }
@@ -69,6 +71,14 @@ impl State {
         }
         if task.not_before.is_some() && task.desired != DesiredState::Ready {
             problems.push(format!("task {id}: it waits for a time though its desired state is {}", task.desired));
+        }
+    }
+
+    fn check_loads(&self, problems: &mut Vec<String>) {
+        let mut counted = Loads::default();
+        self.tasks.rows().for_each(|task| counted.restore(task, &self.revisions));
+        if counted != self.loads {
+            problems.push(format!("the loads of the nodes differ from their tasks: {:?}, not {counted:?}", self.loads));
         }
     }
 

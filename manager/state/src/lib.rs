@@ -7,6 +7,7 @@
 mod apply;
 mod check;
 mod index;
+mod loads;
 mod record;
 mod requests;
 mod revisions;
@@ -18,6 +19,7 @@ mod table;
 mod tests;
 mod view;
 
+pub use loads::Load;
 pub use requests::REQUESTS_KEPT;
 pub use snapshot::{DecodeError, spec_bytes};
 pub use state::{Applied, State};

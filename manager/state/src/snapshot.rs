@@ -146,6 +146,7 @@ impl State {
         }
         for task in saved.tasks {
             state.revisions.hold(&Object::Task(Arc::clone(&task)));
+            state.loads.restore(&task, &state.revisions);
             once(state.tasks.restore(task))?;
         }
         saved.clusters.into_iter().try_for_each(|cluster| once(state.clusters.restore(cluster)))?;

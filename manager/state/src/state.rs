@@ -3,6 +3,7 @@
 use cluster_types::{Cluster, Event, Node, Rejection, Service, Task, Version};
 
 use crate::View;
+use crate::loads::Loads;
 use crate::requests::Requests;
 use crate::revisions::Revisions;
 use crate::table::Table;
@@ -16,6 +17,7 @@ pub struct State {
     pub(crate) services: Table<Service>,
     pub(crate) tasks: Table<Task>,
     pub(crate) revisions: Revisions,
+    pub(crate) loads: Loads,
     pub(crate) requests: Requests,
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cluster_types::{Cluster, Node, NodeId, Rejection, RequestId, Service, ServiceId, ServiceSpec, Task, TaskId, Version};
 
-use crate::State;
+use crate::{Load, State};
 
 /// The state as it was at [`View::index`]. All iteration is in a fixed order.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +119,12 @@ impl View {
     /// The tasks on a node, ended ones included, by id.
     pub fn tasks_on_node(&self, node: NodeId) -> impl Iterator<Item = &Arc<Task>> {
         self.state.tasks.index().on_node(node).filter_map(|id| self.task(id))
+    }
+
+    /// What the tasks on a node take of it: those placed there that have not ended.
+    #[must_use]
+    pub fn load(&self, node: NodeId) -> Load {
+        self.state.loads.get(node)
     }
 
     /// The nodes that tasks name, each once, by id. A node may be gone while its tasks are still here.

@@ -398,10 +398,10 @@ impl Task {
         self.desired <= DesiredState::Running
     }
 
-    /// Whether it may still use a node's resources: placed and not ended.
+    /// Whether it may still use a node's resources: placed and not ended. A task of a global service that was not let in yet holds none.
     #[must_use]
     pub fn holds_resources(&self) -> bool {
-        self.node.is_some() && !self.status.state.is_terminal()
+        self.node.is_some() && self.status.state >= TaskState::Assigned && !self.status.state.is_terminal()
     }
 
     /// `web.3`, or `web.<node id>` for a global service.

@@ -164,7 +164,7 @@ fn always(bed: &Testbed) {
     let view = bed.view();
     let mut ports = BTreeSet::new();
     let mut cpus: BTreeMap<NodeId, u64> = BTreeMap::new();
-    for task in view.tasks().filter(|task| crate::schedule::occupies(task)) {
+    for task in view.tasks().filter(|task| task.holds_resources()) {
         let (spec, node) = (view.spec_of(task).unwrap(), task.node.unwrap());
         *cpus.entry(node).or_default() += spec.task.reservation.nano_cpus;
         assert!(spec.ports.is_empty() || ports.insert(node), "two tasks have the port of node {node}");

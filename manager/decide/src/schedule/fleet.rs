@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cluster_types::{Node, NodeId, Reservation, Task, TaskState};
+use cluster_types::{Node, NodeId, Reservation};
 
 use super::demand::{Demand, HostPort};
 use crate::draft::Draft;
@@ -24,11 +24,6 @@ pub struct Fleet {
     knows_ports: bool,
 }
 
-/// Whether a task takes room on its node: it was let in and has not ended.
-pub(crate) fn occupies(task: &Task) -> bool {
-    task.node.is_some() && task.status.state >= TaskState::Assigned && !task.status.state.is_terminal()
-}
-
 impl Fleet {
     /// Nodes with nothing on them.
     #[must_use]
@@ -42,9 +37,9 @@ impl Fleet {
     pub(crate) fn of(draft: &Draft<'_>) -> Self {
         let mut fleet = Self::empty(draft.nodes().cloned());
         for room in &mut fleet.rooms {
-            for task in draft.tasks_on(room.node.id).iter().filter(|task| occupies(task)) {
-                room.occupy(draft, task);
-            }
+            let load = draft.view.load(room.node.id);
+            room.tasks = load.tasks;
+            room.reserve(load.reserved);
         }
         fleet
     }
@@ -56,7 +51,7 @@ impl Fleet {
         }
         self.knows_ports = true;
         for room in &mut self.rooms {
-            for task in draft.tasks_on(room.node.id).iter().filter(|task| occupies(task)) {
+            for task in draft.tasks_on(room.node.id).iter().filter(|task| task.holds_resources()) {
                 room.ports.extend(draft.spec_of(task).map(|spec| Demand::of(spec).ports).unwrap_or_default());
             }
         }
@@ -71,13 +66,6 @@ impl Fleet {
 impl Room {
     fn empty(node: Arc<Node>) -> Self {
         Self { free: node.description.capacity, node, tasks: 0, ports: BTreeSet::new() }
-    }
-
-    fn occupy(&mut self, draft: &Draft<'_>, task: &Task) {
-        self.tasks += 1;
-        if let Some(spec) = draft.spec_of(task) {
-            self.reserve(spec.task.reservation);
-        }
     }
 
     /// Nodes may hold more than they have: a machine can shrink.

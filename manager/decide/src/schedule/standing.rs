@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cluster_types::{Task, TaskState, Timestamp, Version};
 
-use super::fleet::{Fleet, occupies};
+use super::fleet::Fleet;
 
 /// How long a failure counts against a node. Swarm's value.
 const MEMORY: Duration = Duration::from_secs(300);
@@ -32,7 +32,7 @@ impl Standing {
         let mut standing = Self::none(fleet);
         for task in tasks {
             let Some(node) = task.node.and_then(|node| fleet.find(node)) else { continue };
-            if task.is_wanted() && occupies(task) {
+            if task.is_wanted() && task.holds_resources() {
                 standing.tasks[node] += 1;
             } else if is_recent_failure(task, version, now) {
                 standing.failures[node] += 1;
