@@ -126,6 +126,13 @@ fn the_container_is_looked_at_field_by_field() {
 }
 
 #[test]
+fn signals_are_those_that_the_runtime_can_send() {
+    let is_taken = |signal: &str| refused(|spec| spec.task.container.stop_signal = Some(signal.to_owned())).is_empty();
+    assert!(["SIGTERM", "quit", "9", "64", "SIGRTMIN", "RTMIN+15", "SIGRTMAX-15", "XFSZ"].into_iter().all(is_taken));
+    assert!(!["", "0", "65", "-1", "SIGCLD", "RTMIN+16", "RTMIN++3", "RTMAX+1", "SIG", "SIGSIGTERM", "TERM "].into_iter().any(is_taken));
+}
+
+#[test]
 fn a_secret_in_the_environment_is_never_repeated() {
     let mut spec = spec();
     spec.task.container.env = strings(&["=hunter2", "A=hunter2\0"]);
