@@ -13,7 +13,7 @@ const MAGIC: u64 = 5;
 pub(crate) fn open<'a>(source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut source = BufReader::with_capacity(128 << 10, source);
     // A pipe may give one byte at a time.
-    let mut start = Vec::with_capacity(MAGIC as usize);
+    let mut start = Vec::new();
     source.by_ref().take(MAGIC).read_to_end(&mut start)?;
     let source = Cursor::new(start.clone()).chain(source);
     Ok(match start.as_slice() {

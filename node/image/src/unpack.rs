@@ -69,7 +69,6 @@ fn unpack_stream<R: Read>(tape: Tape<R>, into: &Path, lowers: &[PathBuf]) -> Res
         unpacker.add(&mut entry)?;
         io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
     }
-    drop(entries);
     let done = unpacker.finish()?;
     let diff_id = archive.into_inner().finish().map_err(broken)?;
     Ok(Unpacked { diff_id, size: done.size, uses_lower: done.uses_lower, skipped: done.skipped })

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use super::Report;
@@ -29,10 +30,9 @@ pub(super) async fn blob(inner: &Arc<Inner>, registry: &Registry, content: Descr
     }
     let mut response = registry.blob(&content.digest).await?;
     let (chunks, queue) = mpsc::channel(QUEUE);
-    let writer = {
-        let (inner, content) = (Arc::clone(inner), content.clone());
-        tokio::spawn(blocking(move || write(&inner, &content, queue)))
-    };
+    // The writer knows the file only: when this download is given up, nothing that it still does touches the store.
+    let (file, expected) = (inner.disk.temp_file()?, content.clone());
+    let writer = tokio::spawn(blocking(move || write(file, &expected, queue)));
     let (mut received, mut reported) = (0, 0);
     report(PullProgress::Downloading { digest: digest.clone(), received, total: content.size });
     while let Some(chunk) = response.chunk().await.map_err(|error| registry.broken(error))? {
@@ -50,12 +50,13 @@ pub(super) async fn blob(inner: &Arc<Inner>, registry: &Registry, content: Descr
         }
     }
     drop(chunks);
-    writer.await.unwrap_or_else(|error| Err(ImageError::io("write a download", std::io::Error::other(error))))
+    let file = writer.await.unwrap_or_else(|error| Err(ImageError::io("write a download", std::io::Error::other(error))))?;
+    inner.disk.adopt(file.path(), &content.digest)
 }
 
-fn write(inner: &Inner, content: &Descriptor, mut queue: mpsc::Receiver<Bytes>) -> Result<(), ImageError> {
+/// Writes what comes until the queue ends, and checks it.
+fn write(mut file: NamedTempFile, content: &Descriptor, mut queue: mpsc::Receiver<Bytes>) -> Result<NamedTempFile, ImageError> {
     let failed = |error| ImageError::io(format!("write {} into the image store", content.digest), error);
-    let mut file = inner.disk.temp_file()?;
     let (mut hash, mut size) = (Sha256::new(), 0);
     while let Some(chunk) = queue.blocking_recv() {
         hash.update(&chunk);
@@ -67,5 +68,5 @@ fn write(inner: &Inner, content: &Descriptor, mut queue: mpsc::Receiver<Bytes>) 
         let what = format!("a download of {size} of {} bytes", content.size);
         return Err(ImageError::Digest { what, expected: content.digest.to_string(), found: found.to_string() });
     }
-    inner.disk.adopt(file.path(), &content.digest)
+    Ok(file)
 }

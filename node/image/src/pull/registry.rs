@@ -30,7 +30,7 @@ const REDIRECTS: usize = 5;
 /// A token server's answer, in bytes.
 const TOKEN_BYTES: u64 = 1 << 20;
 /// As much of an error's text as is shown.
-const ERROR_BYTES: u64 = 300;
+const ERROR_BYTES: usize = 300;
 /// Token servers that are known to belong to a registry under another name.
 const TOKEN_SERVERS: [(&str, &str); 2] = [(DEFAULT_REGISTRY, "auth.docker.io"), ("registry.gitlab.com", "gitlab.com")];
 
@@ -229,11 +229,11 @@ impl Registry {
         let mut bytes = Vec::new();
         while let Ok(Some(chunk)) = response.chunk().await {
             bytes.extend(chunk);
-            if bytes.len() as u64 > ERROR_BYTES {
+            if bytes.len() > ERROR_BYTES {
                 break;
             }
         }
-        let text: String = String::from_utf8_lossy(&bytes).chars().take(ERROR_BYTES as usize).collect();
+        let text: String = String::from_utf8_lossy(&bytes).chars().take(ERROR_BYTES).collect();
         text.trim().escape_debug().to_string()
     }
 

@@ -126,7 +126,8 @@ impl Disk {
 
     /// Moves something out of sight; deleting a large layer takes long, moving it does not.
     pub(crate) fn discard(&self, path: &Path, trash: &TempDir) -> Result<(), ImageError> {
-        let Some(name) = path.file_name() else { return Ok(()) };
+        // A blob and the layer that it unpacks to may have the same name: an uncompressed layer has one digest.
+        let name = path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().replace('/', "-");
         match fs::rename(path, trash.path().join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ImageError::io(format!("remove {}", path.display()), error)),
             Ok(()) | Err(_) => Ok(()),
