@@ -79,3 +79,6 @@ fn replace(draft: &mut Draft<'_>, service: &Service, ended: &Arc<Task>) {
     let delay = not_before.map_or(0, |at| at.since(draft.now).as_millis());
     draft.note(ObjectKey::Task(ended.id), format!("it ended ({}); a successor starts in {delay} ms", ended.status.state));
 }
+
+#[cfg(test)]
+mod tests;

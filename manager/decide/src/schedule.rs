@@ -120,3 +120,6 @@ fn refuse(draft: &mut Draft<'_>, task: &Task, reason: &str) {
         draft.push(Change::Task(task.id, TaskStep::Explain(reason.to_owned())));
     }
 }
+
+#[cfg(test)]
+mod tests;

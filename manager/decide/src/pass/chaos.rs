@@ -215,7 +215,7 @@ fn is_held(service: &Service) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cluster_survives_and_becomes_what_was_asked_for(acts in prop::collection::vec(act(), 1..80)) {

@@ -1,0 +1,122 @@
+//! Restarts on the simulated cluster.
+
+use std::time::Duration;
+
+use cluster_types::*;
+use proptest::prelude::*;
+
+use crate::Dirty;
+use crate::testbed::{Testbed, spec};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn with_restart(change: impl FnOnce(&mut RestartPolicy)) -> (Testbed, ServiceId) {
+    let mut bed = Testbed::new(2);
+    let mut spec = spec("web", 1);
+    change(&mut spec.task.restart);
+    let web = bed.create(1, spec);
+    bed.settle();
+    (bed, web)
+}
+
+/// Ends the only task of a service that is wanted, and lets the cluster settle.
+fn end(bed: &mut Testbed, web: ServiceId, state: TaskState) {
+    bed.end(bed.wanted(web)[0].id, state);
+    bed.settle();
+}
+
+#[test]
+fn a_crash_loop_costs_less_than_a_write_a_second() {
+    let mut bed = Testbed::new(2);
+    let mut spec = spec("web", 1);
+    spec.task.restart.delay = Duration::ZERO;
+    bed.broken.insert("web:1".to_owned());
+    let web = bed.create(1, spec);
+    let began = bed.now;
+    let mut reports = 0;
+    while bed.now.since(began) < 60 * SECOND {
+        bed.pass();
+        reports += usize::from(bed.agents());
+        bed.advance(Duration::from_millis(20));
+    }
+    let failures = bed.wanted(web)[0].failures;
+    assert!(failures >= 5, "it did not loop: {failures} failures");
+    assert!(bed.writes + reports <= 60, "{} plans and {reports} reports in a minute", bed.writes);
+}
+
+#[test]
+fn attempts_are_bounded_and_stay_so_whoever_leads() {
+    let (mut bed, web) = with_restart(|policy| policy.max_attempts = 2);
+    for _ in 0..2 {
+        end(&mut bed, web, TaskState::Failed);
+        assert_eq!(bed.running(web).len(), 1);
+    }
+    end(&mut bed, web, TaskState::Failed);
+    bed.advance(1_000 * SECOND);
+    bed.dirty = Dirty::all();
+    bed.settle();
+    assert!(bed.running(web).is_empty());
+    assert_eq!(bed.wanted(web).len(), 1, "the slot stays filled by the task that ended");
+}
+
+#[test]
+fn attempts_outside_the_window_do_not_count() {
+    let (mut bed, web) = with_restart(|policy| (policy.max_attempts, policy.window) = (1, 60 * SECOND));
+    for _ in 0..4 {
+        end(&mut bed, web, TaskState::Failed);
+        assert_eq!(bed.running(web).len(), 1);
+        bed.advance(61 * SECOND);
+    }
+}
+
+#[test]
+fn a_task_that_is_done_stays_done_until_its_spec_changes() {
+    let (mut bed, web) = with_restart(|policy| policy.condition = RestartCondition::OnFailure);
+    end(&mut bed, web, TaskState::Complete);
+    assert!(bed.running(web).is_empty());
+    bed.update_node(1, |node| drop(node.labels.insert("a".into(), "b".into())));
+    bed.set_node(2, NodeState::Down);
+    bed.settle();
+    assert!(bed.running(web).is_empty());
+    bed.update(web, |spec| spec.task.force_update += 1);
+    bed.settle();
+    assert_eq!(bed.running(web).len(), 1);
+}
+
+#[test]
+fn a_steady_run_starts_the_count_again() {
+    let (mut bed, web) = with_restart(|_| ());
+    for failures in 1..4 {
+        end(&mut bed, web, TaskState::Failed);
+        assert_eq!(bed.wanted(web)[0].failures, failures);
+    }
+    bed.advance(60 * SECOND);
+    end(&mut bed, web, TaskState::Failed);
+    assert_eq!(bed.wanted(web)[0].failures, 1);
+}
+
+proptest! {
+    /// Each successor starts no earlier than the delay after the end, though the leader changes at any pass.
+    #[test]
+    fn the_delay_is_honoured_across_leaders(delay in 0_u64..8_000, ends in 1_u32..5, elections: u64) {
+        let (mut bed, web) = with_restart(|policy| policy.delay = Duration::from_millis(delay));
+        let mut passes = 0_u32;
+        for failures in 1..=ends {
+            bed.end(bed.wanted(web)[0].id, TaskState::Failed);
+            let ended = bed.now;
+            while bed.running(web).is_empty() {
+                if elections >> (passes % 64) & 1 == 1 {
+                    bed.dirty = Dirty::all();
+                }
+                passes += 1;
+                prop_assert!(passes < 10_000);
+                let plan = bed.pass();
+                if !bed.agents() && plan.changes.is_empty() {
+                    bed.now = bed.wake_at.expect("a delay runs");
+                }
+            }
+            let least = Duration::from_millis(delay) * 2_u32.pow(failures - 1);
+            prop_assert!(bed.now.since(ended) >= least, "failure {failures}: {:?} instead of {least:?}", bed.now.since(ended));
+        }
+    }
+}
