@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::dial::Dial;
 use crate::ledger::{Ledger, LedgerError};
 use crate::reports::Reports;
-use crate::session::{Book, Connector, Fence};
+use crate::session::{Book, Connector, Fence, Removal};
 use crate::worker::{Worker, WorkerConfig};
 
 /// Commands that the worker may be behind.
@@ -131,7 +131,7 @@ impl Agent {
             nonce: nonce(),
             book,
             fence,
-            removals: None,
+            removal: Removal::default(),
         };
         let worker = WorkerConfig {
             node: config.node,

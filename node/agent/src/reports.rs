@@ -6,12 +6,19 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cluster_types::{TaskId, TaskState, TaskStatus};
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// Longest text of a status on the wire, in bytes: 200 of them stay below the largest message.
 const LONGEST_TEXT: usize = 1024;
+
+/// News waits this long for more, so that what happens together travels together.
+const GATHER: Duration = Duration::from_millis(5);
+/// A state that a task is only passing through waits this long: mostly the next one has replaced it by then, and the managers' log is spared.
+const PASSING: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
@@ -24,6 +31,8 @@ pub(crate) struct Reports {
 #[derive(Debug, Default)]
 struct Inner {
     waiting: BTreeMap<TaskId, TaskStatus>,
+    /// When something that waits should be sent.
+    due: Option<Instant>,
     /// Sent in this session and not yet confirmed, oldest first.
     sent: VecDeque<(TaskId, TaskStatus)>,
     /// How many of the session's statuses are confirmed.
@@ -36,7 +45,10 @@ impl Reports {
         let mut status = status.clone();
         clip(&mut status.message);
         status.error.as_mut().map(clip);
-        self.lock().waiting.insert(task, status);
+        let mut inner = self.lock();
+        inner.hurry(if is_passing(status.state) { PASSING } else { GATHER });
+        inner.waiting.insert(task, status);
+        drop(inner);
         self.changed.notify_one();
     }
 
@@ -45,10 +57,18 @@ impl Reports {
         self.lock().waiting.remove(&task);
     }
 
-    /// Waits until there is something to send.
+    /// Waits until something should be sent.
     pub(crate) async fn ready(&self) {
-        while self.lock().waiting.is_empty() {
-            self.changed.notified().await;
+        loop {
+            let due = self.lock().due;
+            let Some(due) = due else {
+                self.changed.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = self.changed.notified() => {}
+            }
         }
     }
 
@@ -62,6 +82,9 @@ impl Reports {
             batch.push(next);
         }
         inner.sent.extend(batch.iter().cloned());
+        if inner.waiting.is_empty() {
+            inner.due = None;
+        }
         batch
     }
 
@@ -85,6 +108,7 @@ impl Reports {
         // Newest first, so that of two unconfirmed statuses of a task the newer one stays.
         while let Some((task, status)) = inner.sent.pop_back() {
             inner.waiting.entry(task).or_insert(status);
+            inner.hurry(GATHER);
         }
         drop(inner);
         self.changed.notify_one();
@@ -105,6 +129,18 @@ impl Reports {
         // Nothing panics while it holds the lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Inner {
+    fn hurry(&mut self, within: Duration) {
+        let latest = Instant::now() + within;
+        self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
+    }
+}
+
+/// Whether a task in this state goes on by itself, and nobody waits for it to be there.
+fn is_passing(state: TaskState) -> bool {
+    matches!(state, TaskState::Assigned | TaskState::Accepted | TaskState::Preparing | TaskState::Starting)
 }
 
 fn clip(text: &mut String) {

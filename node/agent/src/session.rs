@@ -6,9 +6,10 @@
 mod book;
 mod fence;
 mod link;
+mod removal;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cluster_types::NodeDescription;
 use tokio::sync::{mpsc, watch};
@@ -22,11 +23,7 @@ use crate::worker::Command;
 pub(crate) use book::Book;
 pub(crate) use fence::Fence;
 use link::{End, Link};
-
-/// A node is taken for removed when managers say so this often in a row …
-const REMOVALS: u32 = 3;
-/// … over at least this time: a manager that lags behind may not know a node yet.
-const REMOVAL_TIME: Duration = Duration::from_secs(2);
+pub(crate) use removal::Removal;
 
 /// What a session is made from.
 pub(crate) struct Connector {
@@ -42,8 +39,7 @@ pub(crate) struct Connector {
     pub(crate) nonce: String,
     pub(crate) book: Book,
     pub(crate) fence: Fence,
-    /// Since when, and how often, managers have said that the node was removed.
-    pub(crate) removals: Option<(Instant, u32)>,
+    pub(crate) removal: Removal,
 }
 
 impl Connector {
@@ -60,10 +56,16 @@ impl Connector {
                 End::Stopped => return,
                 End::Redirected(leader) => {
                     tracing::debug!(%manager, %leader, "sent to the leader");
+                    // It knows the node.
+                    self.removal.denied();
                     self.book.redirected(leader);
                 }
-                End::Removed(reason) if self.is_removal(&manager, &reason) => return self.removed(reason).await,
-                End::Removed(_) => {}
+                End::Removed(reason) => {
+                    tracing::warn!(%manager, %reason, "a manager refuses this node");
+                    if self.removal.said(&manager, self.book.managers(), Instant::now()) {
+                        return self.removed(reason).await;
+                    }
+                }
                 End::Copied(reason) => tracing::error!(%manager, %reason, "another machine uses this node's identity"),
                 End::Lost(reason) => tracing::info!(%manager, %reason, "no session"),
             }
@@ -73,14 +75,6 @@ impl Connector {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-    }
-
-    /// Whether it was said often enough to be believed.
-    fn is_removal(&mut self, manager: &str, reason: &str) -> bool {
-        tracing::warn!(%manager, %reason, "a manager refuses this node");
-        let (since, count) = self.removals.unwrap_or((Instant::now(), 0));
-        self.removals = Some((since, count + 1));
-        count + 1 >= REMOVALS && since.elapsed() >= REMOVAL_TIME
     }
 
     async fn removed(&self, reason: String) {

@@ -99,7 +99,7 @@ fn encode(records: &[Record]) -> Result<Vec<u8>, LedgerError> {
 
 /// The records of a file without its torn tail, and how many bytes they are. None when the file cannot be trusted: intact records follow a
 /// broken one, or the beginning is not ours.
-fn parse(bytes: &[u8]) -> Option<(Vec<Record>, usize)> {
+pub(super) fn parse(bytes: &[u8]) -> Option<(Vec<Record>, usize)> {
     if bytes.len() < MAGIC.len() && MAGIC.starts_with(bytes) {
         return Some((Vec::new(), 0));
     }

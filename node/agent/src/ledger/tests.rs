@@ -65,17 +65,19 @@ fn a_tail_torn_at_any_byte_is_dropped_and_nothing_else() {
     ledger.append(&[assigned(1)], true).unwrap();
     let before = ledger.contents().clone();
     let path = folder.path().join("ledger");
-    let whole = fs::metadata(&path).unwrap().len();
+    let intact = usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
     ledger.append(&[assigned(2)], true).unwrap();
     let bytes = fs::read(&path).unwrap();
-    for length in usize::try_from(whole).unwrap()..bytes.len() {
-        fs::write(&path, &bytes[..length]).unwrap();
-        assert_eq!(reopened(folder.path()), (before.clone(), false), "cut at {length} of {}", bytes.len());
-        let mut garbage = bytes[..length].to_vec();
-        garbage.resize(bytes.len() + 100, 0);
-        fs::write(&path, garbage).unwrap();
-        assert_eq!(reopened(folder.path()), (before.clone(), false), "zeros from {length} of {}", bytes.len());
+    let (whole, _) = file::parse(&bytes[..intact]).unwrap();
+    for length in intact..bytes.len() {
+        let cut = &bytes[..length];
+        let zeros = [cut, &vec![0; bytes.len() - length + 100]].concat();
+        for torn in [cut, &zeros] {
+            assert_eq!(file::parse(torn), Some((whole.clone(), intact)), "torn at {length} of {}", bytes.len());
+        }
     }
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(reopened(folder.path()), (before, false));
 }
 
 #[test]

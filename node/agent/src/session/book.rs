@@ -41,6 +41,11 @@ impl Book {
         self.order.pop()
     }
 
+    /// The managers as one of them last told; until then, those that were given.
+    pub(crate) fn managers(&self) -> impl Iterator<Item = &String> {
+        if self.told.is_empty() { self.given.iter() } else { self.told.iter() }
+    }
+
     /// Managers of the cluster, as one of them told.
     pub(crate) fn learn(&mut self, managers: &[String]) {
         if !managers.is_empty() {

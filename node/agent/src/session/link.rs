@@ -25,8 +25,6 @@ const OPENING: Duration = Duration::from_secs(5);
 const OUTGOING: usize = 8;
 /// Statuses in one report: far below the largest message.
 const REPORT: usize = 200;
-/// After a report the next one waits this long, so that the quick steps of a task travel as one.
-const GATHER: Duration = Duration::from_millis(10);
 /// Heartbeat periods that are believed.
 const PERIODS: std::ops::RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(60);
 
@@ -108,7 +106,7 @@ impl<'a> Link<'a> {
 
     async fn welcomed(&mut self, manager: &str, stamp: SessionStamp, managers: Vec<String>) -> Result<(), End> {
         tracing::info!(%manager, term = stamp.term, period = ?self.period, "session open");
-        self.agent.removals = None;
+        self.agent.removal.denied();
         self.agent.book.learn(&managers);
         self.agent.book.succeeded(manager);
         let presence = Presence::Open { manager: manager.to_owned(), incarnation: stamp.incarnation, term: stamp.term };
@@ -122,7 +120,6 @@ impl<'a> Link<'a> {
     /// Serves the session until it ends; how it ended is always the error.
     async fn serve(mut self) -> Result<std::convert::Infallible, End> {
         let mut beat_at = Instant::now() + self.period;
-        let mut report_at = Instant::now();
         let reports = std::sync::Arc::clone(&self.agent.reports);
         loop {
             tokio::select! {
@@ -138,9 +135,8 @@ impl<'a> Link<'a> {
                     say(&self.outgoing, Say::Heartbeat(pb::Heartbeat {}))?;
                     beat_at = Instant::now() + self.period;
                 }
-                () = async { sleep_until(report_at).await; reports.ready().await }, if self.outgoing.capacity() > 1 => {
+                () = reports.ready(), if self.outgoing.capacity() > 1 => {
                     say(&self.outgoing, Say::Report(self.report()))?;
-                    report_at = Instant::now() + GATHER;
                 }
             }
         }
