@@ -8,6 +8,7 @@ mod adopt;
 mod config;
 mod container;
 mod files;
+mod images;
 mod prepare;
 mod remove;
 mod spawner;
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use cluster_types::{Observed, TaskId};
 use tokio::sync::{OwnedMutexGuard, broadcast};
 
-pub use config::{EmbeddedConfig, ImageSource, LocalImage, ShimCommand};
+pub use config::{EmbeddedConfig, ImageHold, ImageSource, LocalImage, ShimCommand};
 
 use crate::cgroup::Layout;
 use crate::log::reader;

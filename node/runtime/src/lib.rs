@@ -18,7 +18,7 @@ pub mod shim;
 mod signal;
 pub mod spec;
 
-pub use embedded::{EmbeddedConfig, EmbeddedRuntime, ImageSource, LocalImage, ShimCommand};
+pub use embedded::{EmbeddedConfig, EmbeddedRuntime, ImageHold, ImageSource, LocalImage, ShimCommand};
 pub use fake::FakeRuntime;
 pub use log::LogLimits;
 pub use runtime::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, Runtime, RuntimeError};

@@ -23,6 +23,8 @@ use crate::spec::ImageSettings;
 pub struct Record {
     /// What the agent asked for.
     pub config: ContainerConfig,
+    /// Names the image in the node's store.
+    pub image_id: String,
     /// The image's own settings.
     pub image: ImageSettings,
     /// Unpacked layers, lowest first.

@@ -2,5 +2,9 @@
 
 mod containers {
     pub(crate) mod fixture;
+    mod isolation;
     mod life;
+    mod limits;
+    mod logs;
+    mod survival;
 }

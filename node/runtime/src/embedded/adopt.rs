@@ -4,20 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cluster_types::TaskId;
-use rustix::fs::{FlockOperation, flock};
-use tokio::time::timeout;
 
 use super::container::Container;
-use super::{Shared, failed, remove, watch};
+use super::{Shared, failed, remove, start, watch};
 use crate::RuntimeError;
-use crate::record::{self, Exit, Folder, Record, Started};
+use crate::record::{self, Exit, Record, Started};
 use crate::shim::{UNKNOWN_CODE, UNKNOWN_END};
-
-/// How long a start that was under way when the last agent died may go on.
-const START_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Fills the table of containers from the disk.
 pub(super) async fn adopt(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
@@ -27,7 +21,7 @@ pub(super) async fn adopt(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
             None => remove::discard(shared, task).await?,
         }
     }
-    clear_groups(shared);
+    clear_groups(shared).await;
     Ok(())
 }
 
@@ -45,12 +39,13 @@ async fn find(shared: &Arc<Shared>, task: TaskId) -> Option<Arc<Container>> {
     let folder = shared.folder(task);
     let record = record::load::<Record>(&folder.container()).ok()??;
     let same_boot = record.boot == shared.boot;
-    if same_boot {
-        await_start(&folder).await;
+    if same_boot && !folder.state().exists() {
+        start::settled(&folder).await;
     }
     let started = record::load::<Started>(&folder.state()).unwrap_or_default();
     let exit = record::load::<Exit>(&folder.exit()).unwrap_or_default();
-    let container = Arc::new(Container::prepared(folder, record));
+    let hold = shared.config.images.hold(&record.image_id);
+    let container = Arc::new(Container::prepared(folder, record, hold));
     match (started, exit) {
         (_, Some(exit)) => container.set_exited(&exit),
         (Some(_), None) if !same_boot => {
@@ -72,33 +67,29 @@ async fn find(shared: &Arc<Shared>, task: TaskId) -> Option<Arc<Container>> {
     Some(container)
 }
 
-/// A launcher that still works holds a lock in the folder: its result is waited for.
-async fn await_start(folder: &Folder) {
-    if folder.state().exists() {
-        return;
+/// Kills and removes groups below this node's parent that belong to no container.
+async fn clear_groups(shared: &Shared) {
+    let parent = shared.cgroup_parent();
+    let known: BTreeSet<String> = shared.map().values().map(|container| container.record.cgroup.clone()).collect();
+    for group in groups(shared, &parent).difference(&known) {
+        tracing::info!(group, "a control group of no container is removed");
+        shared.layout.kill(group);
+        if let Err(error) = remove::remove_group(shared, group).await {
+            tracing::warn!(%error, group, "the control group could not be removed");
+        }
     }
-    let Ok(file) = std::fs::File::open(folder.lock()) else { return };
-    let locked = tokio::task::spawn_blocking(move || flock(&file, FlockOperation::LockShared));
-    if timeout(START_PATIENCE, locked).await.is_err() {
-        tracing::warn!(folder = %folder.0.display(), "a start of the last agent is still under way");
+    if known.is_empty() {
+        shared.layout.remove_if_empty(&parent);
     }
 }
 
-/// Kills and removes groups below this node's parent that belong to no container.
-fn clear_groups(shared: &Shared) {
-    let parent = shared.cgroup_parent();
-    let known: BTreeSet<String> = shared.map().values().map(|container| container.record.cgroup.clone()).collect();
+/// The groups below a parent, in whichever hierarchy.
+fn groups(shared: &Shared, parent: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in shared.layout.folders(&parent) {
+    for folder in shared.layout.folders(parent) {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let groups = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
         names.extend(groups.map(|entry| format!("{parent}/{}", entry.file_name().to_string_lossy())));
     }
-    for group in names.difference(&known) {
-        tracing::info!(group, "a control group of no container is removed");
-        shared.layout.kill(group);
-        if let Err(error) = shared.layout.remove(group) {
-            tracing::warn!(%error, group, "the control group could not be removed");
-        }
-    }
+    names
 }

@@ -1,5 +1,6 @@
 //! What the embedded runtime is given by the daemon.
 
+use std::any::Any;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,11 +49,16 @@ impl Default for ShimCommand {
 /// An image whose layers are unpacked on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalImage {
+    /// Names it for [`ImageSource::hold`].
+    pub id: String,
     /// What it says of how to run it.
     pub settings: ImageSettings,
     /// Directories of its layers, lowest first. They stay while a container uses them.
     pub layers: Vec<PathBuf>,
 }
+
+/// While it lives, the image stays.
+pub type ImageHold = Box<dyn Any + Send + Sync>;
 
 /// Where the runtime finds images.
 #[async_trait]
@@ -62,4 +68,7 @@ pub trait ImageSource: Send + Sync {
     /// # Errors
     /// [`RuntimeError::Image`] with the true cause.
     async fn ensure(&self, reference: &str) -> Result<LocalImage, RuntimeError>;
+
+    /// Keeps an image on the host for as long as the result lives; none when it is not here.
+    fn hold(&self, id: &str) -> Option<ImageHold>;
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use cluster_types::{ContainerPhase, ContainerStatus, Observed, PortBinding, Timestamp};
 use tokio::sync::watch;
 
+use super::config::ImageHold;
 use crate::record::{Exit, Folder, Record, Started};
 
 /// A container that was prepared, now or by an earlier agent.
@@ -14,6 +15,8 @@ pub(super) struct Container {
     /// The current observation; the receivers of the channel are those who wait for the end.
     observed: watch::Sender<Observed>,
     life: Mutex<Life>,
+    /// The image stays while the container is there.
+    _image: Option<ImageHold>,
 }
 
 #[derive(Debug, Default)]
@@ -25,14 +28,14 @@ struct Life {
 
 impl Container {
     /// A container that is prepared and not started.
-    pub(super) fn prepared(folder: Folder, record: Record) -> Self {
+    pub(super) fn prepared(folder: Folder, record: Record, image: Option<ImageHold>) -> Self {
         let container = ContainerStatus {
             address: record.address.clone(),
             ports: record.ports.iter().map(|port| PortBinding { port: *port }).collect(),
             ..ContainerStatus::default()
         };
         let observed = Observed { phase: ContainerPhase::Prepared, container, ..Observed::default() };
-        Self { folder, record, observed: watch::channel(observed).0, life: Mutex::default() }
+        Self { folder, record, observed: watch::channel(observed).0, life: Mutex::default(), _image: image }
     }
 
     pub(super) fn observed(&self) -> Observed {

@@ -16,9 +16,14 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
         return Ok(());
     }
     let image = shared.config.images.ensure(&config.spec.container.image).await?;
+    let hold = shared.config.images.hold(&image.id).ok_or_else(|| RuntimeError::Image {
+        image: config.spec.container.image.clone(),
+        reason: "it was removed while the container was prepared".to_owned(),
+    })?;
     let attachment = attach(shared, config).await?;
     let record = Record {
         config: config.clone(),
+        image_id: image.id,
         image: image.settings,
         layers: image.layers,
         netns: attachment.as_ref().map(|attachment| attachment.netns.clone()),
@@ -34,7 +39,7 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
         super::remove::discard(shared, config.task).await?;
         return Err(failed("write the container's folder")(error));
     }
-    let container = Container::prepared(shared.folder(config.task), record);
+    let container = Container::prepared(shared.folder(config.task), record, Some(hold));
     shared.map().insert(config.task, Arc::new(container));
     shared.tell(config.task);
     Ok(())

@@ -8,7 +8,7 @@ use cluster_types::{ContainerPhase, TaskId};
 use tokio::time::timeout;
 
 use super::container::Container;
-use super::{Shared, failed, stop, watch};
+use super::{Shared, failed, start, stop, watch};
 use crate::RuntimeError;
 
 /// How long a killed container may take to end.
@@ -18,11 +18,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn remove(shared: &Arc<Shared>, task: TaskId) -> Result<(), RuntimeError> {
     let Ok(container) = shared.find(task) else { return discard(shared, task).await };
     end(shared, &container).await?;
-    shared.layout.remove(&container.record.cgroup).map_err(failed("remove the control group"))?;
+    remove_group(shared, &container.record.cgroup).await.map_err(failed("remove the control group"))?;
     discard(shared, task).await?;
     forget(shared, task);
     shared.tell(task);
     Ok(())
+}
+
+/// Removes a control group. The kernel gives no sign when the last killed process has left one, so a refusal is tried again for a while.
+pub(super) async fn remove_group(shared: &Shared, group: &str) -> io::Result<()> {
+    for _ in 0..200 {
+        if shared.layout.remove(group).is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    shared.layout.remove(group)
 }
 
 /// The last container takes the parent of the control groups with it. The table stays locked meanwhile, so that no start is in between.
@@ -36,7 +47,10 @@ fn forget(shared: &Shared, task: TaskId) {
 
 /// Kills what runs, and waits until the keeper has written its last.
 async fn end(shared: &Shared, container: &Container) -> Result<(), RuntimeError> {
-    let Some(started) = container.started() else { return Ok(()) };
+    let Some(started) = container.started() else {
+        start::settled(&container.folder).await;
+        return Ok(());
+    };
     if container.phase() == ContainerPhase::Running {
         stop::kill(container, &started);
         if timeout(PATIENCE, container.ended()).await.is_err() {

@@ -40,6 +40,15 @@ impl Spawner {
 
     /// Puts a request and waits for the answer; none when the shim died over it.
     pub(super) async fn ask(&self, request: &Request) -> io::Result<Option<Reply>> {
+        match self.ask_once(request).await? {
+            Some(reply) => Ok(Some(reply)),
+            // A spawner that was killed took the request with it. Nobody works on it any more (they would hold the pipe open), so it may
+            // be put again; the keeper refuses what was done already.
+            None => self.ask_once(request).await,
+        }
+    }
+
+    async fn ask_once(&self, request: &Request) -> io::Result<Option<Reply>> {
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
         self.send(request, writer)?;
         rustix::io::ioctl_fionbio(&reader, true)?;

@@ -1,13 +1,16 @@
 //! Starts a prepared container through the shim.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster_types::{ContainerPhase, TaskId};
+use rustix::fs::{FlockOperation, flock};
+use tokio::time::timeout;
 
 use super::container::Container;
-use super::{Shared, failed, stop, watch};
+use super::{Shared, failed, watch};
 use crate::RuntimeError;
-use crate::record::{self, Exit, Started};
+use crate::record::{self, Exit, Folder, Started};
 use crate::shim::message::{Reply, Request, Verb};
 
 /// Starts a container; one that runs or ended stays as it is.
@@ -42,12 +45,24 @@ pub(super) async fn start(shared: &Arc<Shared>, task: TaskId) -> Result<(), Runt
     }
 }
 
-/// A container that did not start has ended. Where it got as far as a PID 1, its keeper still writes the code.
+/// How long a start that nobody waits for any more may go on.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until no launcher works in a folder: it holds a lock there.
+pub(super) async fn settled(folder: &Folder) {
+    let Ok(file) = std::fs::File::open(folder.lock()) else { return };
+    let locked = tokio::task::spawn_blocking(move || flock(&file, FlockOperation::LockShared));
+    if timeout(PATIENCE, locked).await.is_err() {
+        tracing::warn!(folder = %folder.0.display(), "a start is still under way");
+    }
+}
+
+/// A container that did not start has ended. Where it got as far as a PID 1, that ends by itself or by the launcher, and its keeper still
+/// writes the code.
 fn not_started(shared: &Arc<Shared>, container: &Arc<Container>, reason: &str) {
     container.set_start_error(reason);
     match record::load::<Started>(&container.folder.state()) {
         Ok(Some(started)) => {
-            stop::kill(container, &started);
             container.set_running(&started);
             watch::spawn(shared, container);
         }

@@ -39,6 +39,10 @@ pub(super) fn start(folder: &Folder, reply: OwnedFd) -> i32 {
 fn try_start(folder: &Folder, reply: OwnedFd) -> Result<(), (io::Error, OwnedFd)> {
     let prepared = Streams::new().and_then(|streams| {
         let lock = lock(folder)?;
+        if folder.state().exists() {
+            return Err(io::Error::other("it was started before"));
+        }
+        clear_attempt(folder)?;
         let record: Record = record::load(&folder.container())?.ok_or_else(|| io::Error::other("there is no container.json"))?;
         Ok((lock, streams, record, rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?, child_signals()?))
     });
@@ -53,9 +57,12 @@ fn try_start(folder: &Folder, reply: OwnedFd) -> Result<(), (io::Error, OwnedFd)
     }
     drop((lock, reply, writers, pid_writer));
     let init = read_pid(pid_reader);
-    let keeper = Keeper { folder, record: &record, readers, log: LogWriter::open(&folder.0, record.log).ok() };
+    let mut keeper = Keeper { folder, record: &record, readers, log: None };
     match init {
-        Some(init) => keeper.keep_child(init, &children),
+        Some(init) => {
+            keeper.log = LogWriter::open(&folder.0, record.log).ok();
+            keeper.keep_child(init, &children);
+        }
         // The launcher has said why; what it left is taken away.
         None => {
             while waitpid(None, None).is_ok() {}
@@ -70,6 +77,14 @@ fn lock(folder: &Folder) -> io::Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(folder.lock())?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
+}
+
+/// Removes what a launcher left that was killed.
+fn clear_attempt(folder: &Folder) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder.libcontainer()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Takes over a container whose keeper was killed: goes on with the log, and notices the end, whose code nobody can know.

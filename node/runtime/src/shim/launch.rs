@@ -71,7 +71,10 @@ fn launch(folder: &Folder, record: &Record, output: &[OwnedFd; 2], pid_pipe: &Ow
     let init = Init::new(credentials, record.config.spec.container.init, Rc::new(status_writer));
     let mut container = create(folder, record, output, init)?;
     let started = announce(&container, folder, pid_pipe)?;
-    container.start().map_err(|error| LaunchError::Failed(explain(&error)))?;
+    container.start().map_err(|error| {
+        started.init.signal(libc::SIGKILL);
+        LaunchError::Failed(explain(&error))
+    })?;
     drop(container);
     match StartFailure::read(status_reader) {
         None => Ok(started),

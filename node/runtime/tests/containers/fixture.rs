@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cluster_runtime::spec::ImageSettings;
 use cluster_runtime::{
-    ContainerConfig, EmbeddedConfig, EmbeddedRuntime, ImageSource, LocalImage, LogLimits, LogLine, LogOptions, Runtime, RuntimeError,
-    ShimCommand,
+    ContainerConfig, ContainerEvent, EmbeddedConfig, EmbeddedRuntime, ImageHold, ImageSource, LocalImage, LogLimits, LogLine, LogOptions,
+    LogStream, Runtime, RuntimeError, ShimCommand,
 };
 use cluster_types::{ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskId, TaskSpec};
 use futures::StreamExt as _;
@@ -29,7 +29,11 @@ impl ImageSource for Images {
             return Err(RuntimeError::Image { image: reference.to_owned(), reason: "there is no such image".to_owned() });
         }
         let settings = ImageSettings { cmd: vec!["sh".to_owned()], env: vec!["FROM_IMAGE=yes".to_owned()], ..ImageSettings::default() };
-        Ok(LocalImage { settings, layers: vec![self.0.clone()] })
+        Ok(LocalImage { id: "busybox".to_owned(), settings, layers: vec![self.0.clone()] })
+    }
+
+    fn hold(&self, _: &str) -> Option<ImageHold> {
+        Some(Box::new(()))
     }
 }
 
@@ -37,7 +41,8 @@ impl ImageSource for Images {
 pub(crate) struct Host {
     pub(crate) dir: TempDir,
     pub(crate) config: EmbeddedConfig,
-    pub(crate) runtime: EmbeddedRuntime,
+    /// None while no agent runs.
+    pub(crate) agent: Option<EmbeddedRuntime>,
 }
 
 static HOSTS: AtomicU32 = AtomicU32::new(0);
@@ -68,7 +73,11 @@ impl Host {
         };
         change(&mut config);
         let runtime = EmbeddedRuntime::open(config.clone()).await.unwrap();
-        Self { dir, config, runtime }
+        Self { dir, config, agent: Some(runtime) }
+    }
+
+    pub(crate) fn runtime(&self) -> &EmbeddedRuntime {
+        self.agent.as_ref().expect("the agent runs")
     }
 
     /// Prepares a container that runs a shell script.
@@ -86,14 +95,14 @@ impl Host {
         let task = TaskId::from_bits((u128::from(number) << 96) | u128::from(number));
         let config =
             ContainerConfig { task, service: ServiceId::from_bits(1), name: format!("web.{number}"), spec: Arc::new(spec), ports: vec![] };
-        self.runtime.prepare(&config).await.unwrap();
+        self.runtime().prepare(&config).await.unwrap();
         task
     }
 
     /// Prepares and starts it.
     pub(crate) async fn start(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> TaskId {
         let task = self.prepare(script, change).await;
-        self.runtime.start(task).await.unwrap();
+        self.runtime().start(task).await.unwrap();
         task
     }
 
@@ -102,7 +111,7 @@ impl Host {
         let task = self.start(script, change).await;
         let ended = self.ended(task).await;
         let text = self.output(task).await;
-        self.runtime.remove(task).await.unwrap();
+        self.runtime().remove(task).await.unwrap();
         (text, ended)
     }
 
@@ -111,10 +120,10 @@ impl Host {
     }
 
     pub(crate) async fn until(&self, task: TaskId, reached: impl Fn(&Observed) -> bool) -> Observed {
-        let mut events = self.runtime.events();
+        let mut events = self.runtime().events();
         let wait = async {
             loop {
-                let observed = self.runtime.observe(task).await.unwrap();
+                let observed = self.runtime().observe(task).await.unwrap();
                 if reached(&observed) {
                     return observed;
                 }
@@ -125,7 +134,7 @@ impl Host {
     }
 
     pub(crate) async fn lines(&self, task: TaskId, options: LogOptions) -> Vec<LogLine> {
-        let stream = self.runtime.logs(task, options).await.unwrap();
+        let stream = self.runtime().logs(task, options).await.unwrap();
         timeout(PATIENCE, stream.map(Result::unwrap).collect()).await.expect("the log did not end")
     }
 
@@ -137,7 +146,7 @@ impl Host {
 
     /// Waits for a line of a running container.
     pub(crate) async fn line(&self, task: TaskId, wanted: &str) {
-        let mut stream = self.runtime.logs(task, LogOptions { follow: true, ..LogOptions::default() }).await.unwrap();
+        let mut stream = self.runtime().logs(task, LogOptions { follow: true, ..LogOptions::default() }).await.unwrap();
         let wait = async {
             while let Some(line) = stream.next().await {
                 if line.unwrap().text == wanted.as_bytes() {
@@ -150,15 +159,72 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Processes in the control groups of this host's containers.
+    pub(crate) fn processes_in_groups(&self) -> usize {
+        let count = |dir: PathBuf| std::fs::read_to_string(dir.join("cgroup.procs")).map_or(0, |text| text.lines().count());
+        self.groups().into_iter().flat_map(|group| std::fs::read_dir(group).unwrap().flatten()).map(|entry| count(entry.path())).sum()
+    }
+
+    /// The parents of this host's control groups.
+    fn groups(&self) -> Vec<PathBuf> {
+        let name = format!("cluster-{}", self.config.tag);
+        let roots = std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|entry| entry.path());
+        roots.chain([PathBuf::from("/sys/fs/cgroup")]).map(|root| root.join(&name)).filter(|group| group.exists()).collect()
+    }
+
+    /// Nothing of any container is left on the machine.
+    pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.groups(), Vec::<PathBuf>::new(), "control groups are left");
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let dir = self.dir.path().to_str().unwrap();
+        assert!(!mounts.contains(dir), "mounts are left: {mounts}");
+        assert_eq!(std::fs::read_dir(self.config.data_dir.join("containers")).unwrap().count(), 0);
+    }
+}
+
+/// Runs every container without a network: the suite says nothing of one.
+pub(crate) struct WithoutNetwork(pub(crate) EmbeddedRuntime);
+
+#[async_trait]
+impl Runtime for WithoutNetwork {
+    async fn prepare(&self, config: &ContainerConfig) -> Result<(), RuntimeError> {
+        let spec = TaskSpec { network: NetworkMode::None, ..config.spec.as_ref().clone() };
+        self.0.prepare(&ContainerConfig { spec: Arc::new(spec), ..config.clone() }).await
+    }
+    async fn start(&self, task: TaskId) -> Result<(), RuntimeError> {
+        self.0.start(task).await
+    }
+    async fn stop(&self, task: TaskId) -> Result<(), RuntimeError> {
+        self.0.stop(task).await
+    }
+    async fn remove(&self, task: TaskId) -> Result<(), RuntimeError> {
+        self.0.remove(task).await
+    }
+    async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError> {
+        self.0.observe(task).await
+    }
+    async fn list(&self) -> Result<Vec<TaskId>, RuntimeError> {
+        self.0.list().await
+    }
+    fn events(&self) -> tokio::sync::broadcast::Receiver<ContainerEvent> {
+        self.0.events()
+    }
+    async fn logs(&self, task: TaskId, options: LogOptions) -> Result<LogStream, RuntimeError> {
+        self.0.logs(task, options).await
+    }
+}
+
 /// A root file system with busybox, two users and a group.
 fn make_image(root: &Path) {
     for dir in ["bin", "etc", "tmp", "proc", "sys", "dev"] {
         std::fs::create_dir_all(root.join(dir)).unwrap();
     }
     std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("install busybox-static");
-    for name in
-        ["sh", "cat", "sleep", "id", "ls", "echo", "mount", "touch", "dd", "head", "grep", "hostname", "env", "pwd", "kill", "stat", "wc"]
-    {
+    for name in [
+        "sh", "cat", "sleep", "id", "ls", "echo", "mount", "touch", "dd", "head", "grep", "hostname", "env", "pwd", "kill", "stat", "wc",
+        "tr", "sort",
+    ] {
         std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
     }
     std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nshop:x:1000:1001:Shop:/home/shop:/bin/sh\n").unwrap();
