@@ -6,6 +6,25 @@
 
 pub mod address;
 pub mod config;
+mod containers;
+mod daemon;
+mod dial;
+pub mod error;
+mod gate;
+mod host;
 pub mod identity_store;
+mod images;
+mod init;
+mod join;
+mod leave;
+mod local;
 pub mod machine;
+mod manager_side;
+mod managers;
+mod member;
+mod renewal;
 pub mod socket;
+
+pub use config::{ConfigError, DaemonConfig, Settings};
+pub use daemon::run;
+pub use error::DaemonError;

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use cluster_types::NodeId;
 use http::{Request, Response};
 use tonic::Status;
-use tonic::body::Body;
 use tower::{Layer, Service};
 
 use crate::caller::{Caller, FORWARDED};
@@ -73,15 +72,16 @@ fn refusal(path: &str, caller: Caller) -> Status {
     }
 }
 
-impl<S, B> Service<Request<B>> for Guard<S>
+impl<S, B, R> Service<Request<B>> for Guard<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
 {
-    type Response = Response<Body>;
+    type Response = Response<R>;
     type Error = S::Error;
-    type Future = futures::future::BoxFuture<'static, Result<Response<Body>, S::Error>>;
+    type Future = futures::future::BoxFuture<'static, Result<Response<R>, S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
