@@ -6,7 +6,7 @@ use cluster_image::{ImageStore, StoreConfig};
 use cluster_network::{HostNetwork, NetworkConfig};
 use cluster_runtime::spec::ImageSettings;
 use cluster_runtime::{
-    EmbeddedConfig, EmbeddedRuntime, FakeRuntime, ImageSource, LocalImage, LogLimits, Runtime, RuntimeError, ShimCommand,
+    EmbeddedConfig, EmbeddedRuntime, FakeRuntime, ImageHold, ImageSource, LocalImage, LogLimits, Runtime, RuntimeError, ShimCommand,
 };
 
 use crate::config::{DaemonConfig, RuntimeKind};
@@ -68,6 +68,10 @@ impl ImageSource for Source {
             user: image.config.user,
             stop_signal: image.config.stop_signal.unwrap_or_default(),
         };
-        Ok(LocalImage { settings, layers: image.layers })
+        Ok(LocalImage { id: image.id, settings, layers: image.layers })
+    }
+
+    fn hold(&self, id: &str) -> Option<ImageHold> {
+        Some(Box::new(self.0.hold(id).ok()?))
     }
 }
