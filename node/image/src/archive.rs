@@ -17,8 +17,16 @@ use crate::image::Image;
 use crate::store::{Candidate, Inner, Pins};
 use members::Members;
 
-/// Imports every image of the archive.
+/// Imports every image of the archive. What a refused one has brought is swept away at once: unlike a pull, it cannot be continued.
 pub(crate) fn import(inner: &Arc<Inner>, reader: impl Read, name: Option<&ImageRef>) -> Result<Vec<Image>, ImageError> {
+    let imported = take(inner, reader, name);
+    if imported.is_err() {
+        inner.sweep().unwrap_or_else(|error| tracing::warn!(%error, "what a refused image archive has brought could not be removed"));
+    }
+    imported
+}
+
+fn take(inner: &Arc<Inner>, reader: impl Read, name: Option<&ImageRef>) -> Result<Vec<Image>, ImageError> {
     let members = Members::read(reader, &inner.disk)?;
     let mut pins = inner.pins();
     let mut found = candidates(inner, &members, &mut pins)?;

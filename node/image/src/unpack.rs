@@ -5,6 +5,8 @@
 //! for a temporary folder that only becomes visible once the layer is whole and its digest is right.
 
 mod entry;
+mod folders;
+mod header;
 mod jail;
 mod lower;
 mod name;

@@ -1,32 +1,30 @@
 //! Puts the entries of a layer into its folder, one after the other.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Mode, Stat};
 use tar::EntryType;
 
+use super::header::{check_agreement, dress, global_header, target};
 use super::jail::{self, Dress, Jail};
-use super::lower::{self, Found, Lowers};
+use super::lower::{Found, Lowers};
 use super::name::{self, Meaning, Name, shown};
 use super::{Refusal, broken};
 
-/// Largest size that the octal field of a tar header can hold.
-const OCTAL_MAX: u64 = 0o77_777_777_777;
-
 /// The layer being unpacked.
 pub(super) struct Unpacker {
-    jail: Jail,
-    lowers: Lowers,
+    pub(super) jail: Jail,
+    pub(super) lowers: Lowers,
     /// Times of folders are set at the end: making entries changes them.
-    folder_times: Vec<(PathBuf, i64)>,
-    done: Done,
+    pub(super) folder_times: Vec<(PathBuf, i64)>,
+    pub(super) done: Done,
 }
 
 /// What came of a layer.
@@ -240,137 +238,6 @@ impl Unpacker {
         remove(&parent, &at.name.last, existing.as_ref()).map_err(|error| at_disk(at.raw, error))?;
         Ok(parent)
     }
-
-    /// Opens a folder of this layer, if it is there.
-    fn existing(&mut self, path: &Path, raw: &[u8]) -> Result<Option<Rc<OwnedFd>>, Refusal> {
-        match self.jail.folder(path) {
-            Ok(folder) => Ok(Some(folder)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if not_a_folder(&error) => Ok(None),
-            Err(error) => Err(at_disk(raw, error)),
-        }
-    }
-
-    /// Opens a folder of this layer, making what the archive did not describe.
-    fn folder(&mut self, path: &Path, raw: &[u8]) -> Result<Rc<OwnedFd>, Refusal> {
-        match self.jail.folder(path) {
-            Ok(folder) => return Ok(folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound || not_a_folder(&error) => {}
-            Err(error) => return Err(at_disk(raw, error)),
-        }
-        let mut made = PathBuf::new();
-        for part in path {
-            self.step_into(&made, part, raw)?;
-            made.push(part);
-        }
-        self.jail.folder(path).map_err(|error| at_disk(raw, error))
-    }
-
-    /// Makes one folder that the archive did not describe. It looks as in the layers below, so that it does not cover them.
-    fn step_into(&mut self, parent: &Path, name: &OsStr, raw: &[u8]) -> Result<(), Refusal> {
-        let folder = self.jail.folder(parent).map_err(|error| at_disk(raw, error))?;
-        let existing = jail::look(&*folder, name).map_err(|error| at_disk(raw, error))?;
-        let hides = match &existing {
-            Some(stat) if jail::kind(stat) == FileType::Directory => return Ok(()),
-            Some(stat) if jail::is_whiteout(stat) => true,
-            Some(_) => {
-                let through = shown(parent.join(name).as_os_str().as_bytes());
-                return Err(Refusal::Hostile(format!("{} goes through {through}, which is a link or file and no folder", shown(raw))));
-            }
-            None => false,
-        };
-        let path = parent.join(name);
-        let below = if hides { None } else { self.folder_below(&path).map_err(|error| at_disk(raw, error))? };
-        self.done.uses_lower |= !hides;
-        let dress = below.unwrap_or(Dress { mode: 0o755, ..Dress::default() });
-        let place = || -> io::Result<()> {
-            remove(&folder, name, existing.as_ref())?;
-            let made = jail::make_folder(&*folder, name)?;
-            if hides {
-                jail::make_opaque(&made)?;
-            }
-            jail::dress_open(&made, &dress)
-        };
-        place().map_err(|error| at_disk(raw, error))?;
-        self.folder_times.push((path, dress.mtime));
-        Ok(())
-    }
-
-    fn folder_below(&self, path: &Path) -> io::Result<Option<Dress>> {
-        match self.lowers.find(path)? {
-            Some(found) if found.kind() == FileType::Directory => found.dress(Some(&found.open()?)).map(Some),
-            Some(_) | None => Ok(None),
-        }
-    }
-}
-
-/// Two parsers must not read two archives out of one file (CVE-2025-62518): sizes that disagree are refused.
-fn check_agreement<R: Read>(entry: &mut tar::Entry<'_, R>, raw: &[u8]) -> Result<(), Refusal> {
-    let effective = entry.size();
-    let header = entry.header().entry_size().map_err(broken)?;
-    let sparse = entry.header().entry_type() == EntryType::GNUSparse;
-    if !sparse && header != effective && effective <= OCTAL_MAX {
-        return Err(Refusal::Hostile(format!("{} has two sizes: {header} in its header, {effective} in its extended header", shown(raw))));
-    }
-    if entry.header().entry_type() == EntryType::XGlobalHeader {
-        return Ok(());
-    }
-    let Some(extensions) = entry.pax_extensions().map_err(broken)? else { return Ok(()) };
-    for extension in extensions {
-        if extension.map_err(broken)?.key_bytes().starts_with(b"GNU.sparse.") {
-            return Err(Refusal::Hostile(format!("{} is stored as a sparse file of the PAX form, which is not supported", shown(raw))));
-        }
-    }
-    Ok(())
-}
-
-/// A header for all entries that follow may carry a comment; names and sizes in it are read by some parsers and not by others.
-fn global_header<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<(), Refusal> {
-    let mut text = Vec::new();
-    entry.take(crate::limits::ENTRY_HEADERS).read_to_end(&mut text).map_err(broken)?;
-    for extension in tar::PaxExtensions::new(&text) {
-        let extension = extension.map_err(broken)?;
-        if matches!(extension.key_bytes(), b"path" | b"linkpath" | b"size") {
-            return Err(Refusal::Hostile(format!("a global header sets {}", shown(extension.key_bytes()))));
-        }
-    }
-    Ok(())
-}
-
-fn dress<R: Read>(entry: &mut tar::Entry<'_, R>, raw: &[u8]) -> Result<Dress, Refusal> {
-    let header = entry.header();
-    let id = |id: io::Result<u64>| {
-        let id = id.map_err(broken)?;
-        // The highest id means "leave it" to chown (CVE-2024-40635 is its cousin).
-        let id = u32::try_from(id).ok().filter(|id| *id != u32::MAX);
-        id.ok_or_else(|| Refusal::Hostile(format!("{} has an owner beyond 32 bits", shown(raw))))
-    };
-    let (uid, gid) = (id(header.uid())?, id(header.gid())?);
-    let mode = header.mode().map_err(broken)? & 0o7777;
-    let mtime = header.mtime().ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0);
-    Ok(Dress { uid, gid, mode, mtime, xattrs: attributes(entry)? })
-}
-
-fn attributes<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<(OsString, Vec<u8>)>, Refusal> {
-    let mut found = Vec::new();
-    let Some(extensions) = entry.pax_extensions().map_err(broken)? else { return Ok(found) };
-    for extension in extensions {
-        let extension = extension.map_err(broken)?;
-        if let Some(name) = extension.key_bytes().strip_prefix(b"SCHILY.xattr.")
-            && lower::is_kept(name)
-        {
-            found.push((OsString::from_vec(name.to_vec()), extension.value_bytes().to_vec()));
-        }
-    }
-    Ok(found)
-}
-
-fn target<R: Read>(entry: &tar::Entry<'_, R>, raw: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let target = entry.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
-    if target.is_empty() || target.len() > crate::limits::PATH_BYTES || target.contains(&0) {
-        return Err(Refusal::Hostile(format!("the link {} has no usable target", shown(raw))));
-    }
-    Ok(target)
 }
 
 fn symlink(parent: &OwnedFd, name: &OsStr, target: &[u8], dress: &Dress) -> io::Result<()> {
@@ -379,18 +246,14 @@ fn symlink(parent: &OwnedFd, name: &OsStr, target: &[u8], dress: &Dress) -> io::
 }
 
 /// Removes a file, a link or a whiteout, if there is one.
-fn remove(parent: &OwnedFd, name: &OsStr, existing: Option<&Stat>) -> io::Result<()> {
+pub(super) fn remove(parent: &OwnedFd, name: &OsStr, existing: Option<&Stat>) -> io::Result<()> {
     if existing.is_some() {
         rustix::fs::unlinkat(parent, name, AtFlags::empty())?;
     }
     Ok(())
 }
 
-fn not_a_folder(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
-}
-
-fn at_disk(raw: &[u8], error: io::Error) -> Refusal {
+pub(super) fn at_disk(raw: &[u8], error: io::Error) -> Refusal {
     Refusal::Disk(format!("unpack {}", shown(raw)), error)
 }
 

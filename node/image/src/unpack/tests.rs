@@ -338,3 +338,30 @@ mod random {
         }
     }
 }
+
+/// GNU tar writes a layer with all it has, and unpacks it too: both results must be alike, for each of its formats.
+#[test]
+fn the_result_is_that_of_another_unpacker() {
+    let make = r#"
+        mkdir -p tree/a/empty tree/b; cd tree
+        long=$(printf 'n%.0s' $(seq 120)); mkdir -p "a/$long/$long"; echo deep > "a/$long/$long/file-$long"
+        ln -s "../a/$long/$long/file-$long" b/long-link; ln -s missing b/dangling; ln -s / b/root
+        echo set > a/setuid; chown 12:34 a/setuid; chmod 6711 a/setuid; ln a/setuid b/hard; ln b/dangling b/hard-dangling
+        mkfifo -m 620 b/pipe; chmod 1777 b; chown -h 5:6 b/root; printf 'ü\n' > 'a/ü ñ'; truncate -s 3M a/hole; echo x >> a/hole
+        touch -h -d @1234567 b/root a/setuid; touch -d @7654321 a/empty a"#;
+    let list = r#"find . -printf '%p %y %m %U %G %s %n %l %Ts\n' | sort; find . -type f | sort | xargs -d '\n' sha256sum"#;
+    let run = |dir: &Path, script: &str| {
+        let done = std::process::Command::new("bash").args(["-euc", script]).current_dir(dir).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    for form in ["--format=gnu", "--format=pax", "--format=gnu --sparse"] {
+        let mut bench = Bench::new();
+        let work = tempfile::tempdir().unwrap();
+        run(work.path(), make);
+        run(work.path(), &format!("tar -c {form} -C tree -f layer.tar . && mkdir other && tar -xp --numeric-owner -C other -f layer.tar"));
+        bench.unpack(fs::read(work.path().join("layer.tar")).unwrap()).unwrap();
+        let (ours, other) = (run(&bench.top(""), list), run(&work.path().join("other"), list));
+        assert_eq!(ours.replace(" .\n", "\n"), other.replace(" .\n", "\n"), "{form}");
+    }
+}
