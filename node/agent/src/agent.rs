@@ -80,6 +80,8 @@ pub enum Presence {
 pub struct AgentStatus {
     /// How it stands with the managers.
     pub presence: Presence,
+    /// Why the last session ended or could not be opened.
+    pub trouble: Option<String>,
     /// Sessions opened since the start.
     pub sessions: u64,
     /// Counts how often a manager asked for a new certificate, since the node's role changed. The daemon renews when it grows.

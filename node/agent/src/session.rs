@@ -66,8 +66,14 @@ impl Connector {
                         return self.removed(reason).await;
                     }
                 }
-                End::Copied(reason) => tracing::error!(%manager, %reason, "another machine uses this node's identity"),
-                End::Lost(reason) => tracing::info!(%manager, %reason, "no session"),
+                End::Copied(reason) => {
+                    tracing::error!(%manager, %reason, "another machine uses this node's identity");
+                    self.trouble(reason);
+                }
+                End::Lost(reason) => {
+                    tracing::info!(%manager, %reason, "no session");
+                    self.trouble(format!("{manager}: {reason}"));
+                }
             }
             let pause = self.book.pause();
             tokio::select! {
@@ -75,6 +81,10 @@ impl Connector {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    fn trouble(&self, reason: String) {
+        self.status.send_modify(|status| status.trouble = Some(reason));
     }
 
     async fn removed(&self, reason: String) {

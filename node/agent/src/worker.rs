@@ -28,6 +28,9 @@ use slot::Slot;
 /// Pause before something is tried again that the host refused: a list of containers, a look at one, a write to the ledger.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Every container is looked at this often, in case that an event was lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
 /// What a session tells the worker.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -130,6 +133,8 @@ impl Worker {
     pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) {
         let mut events = self.runtime.events();
         let mut commands_open = true;
+        let mut survey = tokio::time::interval_at(tokio::time::Instant::now() + LOOK_AGAIN, LOOK_AGAIN);
+        survey.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             self.round().await;
             let wake = self.until_wake();
@@ -141,6 +146,7 @@ impl Worker {
                 },
                 event = events.recv() => self.notice(event).await,
                 Some(finished) = self.jobs.join_next(), if !self.jobs.is_empty() => self.take_in(finished),
+                _ = survey.tick() => self.look_again_at_all(),
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
             }
             self.drain(&mut commands, &mut events).await;
@@ -224,14 +230,17 @@ impl Worker {
     async fn notice(&mut self, event: Result<ContainerEvent, broadcast::error::RecvError>) {
         match event {
             Ok(event) => self.look_again(event.task),
-            Err(broadcast::error::RecvError::Lagged(_)) => {
-                self.slots.keys().copied().collect::<Vec<_>>().into_iter().for_each(|task| self.look_again(task));
-            }
+            Err(broadcast::error::RecvError::Lagged(_)) => self.look_again_at_all(),
             Err(broadcast::error::RecvError::Closed) => {
                 tracing::error!("the runtime tells no more events");
                 tokio::time::sleep(RETRY).await;
             }
         }
+    }
+
+    fn look_again_at_all(&mut self) {
+        self.slots.values_mut().for_each(|slot| slot.stale = true);
+        self.ready.extend(self.slots.keys());
     }
 
     fn look_again(&mut self, task: TaskId) {

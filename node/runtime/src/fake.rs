@@ -74,8 +74,13 @@ impl FakeRuntime {
 
     /// Loses a container as if its files had been deleted behind the agent's back.
     pub fn lose(&self, task: TaskId) {
-        self.lock().remove(&task);
+        self.lose_silently(task);
         self.tell(task);
+    }
+
+    /// Loses a container, and the event as well.
+    pub fn lose_silently(&self, task: TaskId) {
+        self.lock().remove(&task);
     }
 
     /// How often a container that is still there was really started.

@@ -106,6 +106,38 @@ async fn a_thousand_assignments_cost_few_writes() {
     worker.end().await;
 }
 
+/// Rounds without the loop, until nothing is left to do.
+async fn settle(worker: &mut Worker) {
+    worker.round().await;
+    while let Some(finished) = worker.jobs.join_next().await {
+        worker.take_in(finished);
+        worker.round().await;
+    }
+}
+
+#[tokio::test]
+async fn a_lost_event_is_made_up_for() {
+    let runtime = Arc::new(FakeRuntime::new());
+    let mut worker = Worker::new(WorkerConfig {
+        node: NodeId::from_bits(1),
+        runtime: Arc::clone(&runtime) as Arc<dyn Runtime>,
+        clock: Arc::new(SystemClock),
+        reports: Arc::default(),
+        ledger: Ledger::in_memory(),
+        boot_id: String::new(),
+    })
+    .await;
+    let task = TaskId::from_bits(1);
+    worker.hear(full([wanted(1, DesiredState::Running)]));
+    settle(&mut worker).await;
+    runtime.lose_silently(task);
+    settle(&mut worker).await;
+    assert_eq!(worker.slots[&task].memory.status.state, TaskState::Running);
+    worker.look_again_at_all();
+    settle(&mut worker).await;
+    assert_eq!(worker.slots[&task].memory.status.state, TaskState::Failed);
+}
+
 /// An agent that ends at any moment, again and again, and what it is told meanwhile.
 async fn restless(ends_after: &[u16], last: DesiredState) {
     let folder = tempfile::tempdir().unwrap();
