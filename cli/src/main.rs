@@ -1,2 +1,77 @@
-//! placeholder
-fn main() {}
+//! The `cluster` binary: reads the command line, runs one command, prints its error and gives its exit code.
+
+mod arguments;
+mod client;
+mod commands;
+mod connect;
+mod failure;
+mod model;
+mod print;
+mod render;
+mod spec;
+mod suggest;
+mod usage;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::report(&error),
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+/// Prints a failure and gives its exit code.
+fn report(failure: &Failure) -> ExitCode {
+    if failure.exit != Exit::Done {
+        print::raw_words(render::error::error(failure, render::paint::Paint::stderr()).trim_end());
+    }
+    ExitCode::from(failure.exit as u8)
+}
+
+/// Commands that need no daemon run here; all others with a connection.
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (host, identity) = (arguments.host(), arguments.identity);
+    if let Command::Service(service) = &arguments.command {
+        service.check()?;
+    }
+    match arguments.command {
+        Command::Daemon(daemon) => daemon.run(),
+        Command::Completions(completions) => completions.run(),
+        Command::Bench(bench) => bench.run(),
+        command => runtime()?.block_on(async {
+            let client = Client::open(&host, identity.as_deref()).await?;
+            talk(command, &client).await
+        }),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+async fn talk(command: Command, client: &Client) -> Result<(), Failure> {
+    match command {
+        Command::Init(init) => init.run(client).await,
+        Command::Join(join) => join.run(client).await,
+        Command::Leave(leave) => leave.run(client).await,
+        Command::JoinToken(token) => token.run(client).await,
+        Command::Status(status) => status.run(client).await,
+        Command::Node(node) => node.run(client).await,
+        Command::Service(service) => service.run(client).await,
+        Command::Scale(scale) => scale.run(client).await,
+        Command::Image(image) => image.run(client).await,
+        Command::Daemon(_) | Command::Completions(_) | Command::Bench(_) => Ok(()),
+    }
+}

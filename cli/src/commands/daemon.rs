@@ -1,0 +1,96 @@
+//! `cluster daemon`: the flags of the daemon; what it does is `cluster-daemon`'s.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use cluster_daemon::config::{LogFormat, RuntimeKind, Settings};
+
+use crate::failure::Failure;
+
+/// Flags of `daemon`. Each wins over the file, the file over the default.
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    /// Configuration file (TOML, same names as the flags) [default: /etc/cluster/config.toml]
+    #[arg(long, value_name = "FILE", env = "CLUSTER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the daemon's state [default: /var/lib/cluster]
+    #[arg(long, value_name = "DIR", env = "CLUSTER_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Path of the unix socket [default: /run/cluster/api.sock]
+    #[arg(long, value_name = "PATH", env = "CLUSTER_SOCKET")]
+    socket: Option<PathBuf>,
+    /// Address and port that a manager listens on [default: 0.0.0.0:4740]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "CLUSTER_LISTEN_ADDR")]
+    listen_addr: Option<SocketAddr>,
+    /// HOST[:PORT] under which other nodes reach this one; found when absent
+    #[arg(long, value_name = "HOST[:PORT]", env = "CLUSTER_ADVERTISE_ADDR")]
+    advertise_addr: Option<String>,
+    /// What runs containers
+    #[arg(long, value_enum, env = "CLUSTER_RUNTIME")]
+    runtime: Option<Runtime>,
+    /// How the log looks
+    #[arg(long, value_enum, env = "CLUSTER_LOG_FORMAT")]
+    log_format: Option<Format>,
+    /// Addresses of this host's containers, such as 172.30.0.0/16
+    #[arg(long, value_name = "SUBNET", env = "CLUSTER_CONTAINER_SUBNET")]
+    container_subnet: Option<String>,
+    /// Registry (HOST[:PORT]) that may be spoken to without TLS
+    #[arg(long, value_name = "REGISTRY", env = "CLUSTER_INSECURE_REGISTRIES", value_delimiter = ',')]
+    insecure_registry: Vec<String>,
+    /// How long a node certificate is valid, in seconds
+    #[arg(long, value_name = "SECONDS", env = "CLUSTER_CERTIFICATE_SECONDS", hide = true)]
+    certificate_seconds: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Runtime {
+    /// Real containers
+    Embedded,
+    /// Containers that exist in memory only
+    Fake,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl Daemon {
+    /// Runs until it is told to stop.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let file = Settings::read(self.config.as_deref()).map_err(wrong)?;
+        let config = self.settings().over(file).complete().map_err(wrong)?;
+        let _ = config;
+        Err(Failure::new("E0900", "this build has no daemon yet"))
+    }
+
+    fn settings(self) -> Settings {
+        let runtime = |runtime| match runtime {
+            Runtime::Embedded => RuntimeKind::Embedded,
+            Runtime::Fake => RuntimeKind::Fake,
+        };
+        let format = |format| match format {
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        };
+        Settings {
+            data_dir: self.data_dir,
+            socket: self.socket,
+            listen_addr: self.listen_addr,
+            advertise_addr: self.advertise_addr,
+            runtime: self.runtime.map(runtime),
+            log_format: self.log_format.map(format),
+            container_subnet: self.container_subnet,
+            insecure_registries: Some(self.insecure_registry).filter(|registries| !registries.is_empty()),
+            certificate_seconds: self.certificate_seconds,
+        }
+    }
+}
+
+fn wrong(error: cluster_daemon::config::ConfigError) -> Failure {
+    Failure::new("E0203", error.to_string()).note("The daemon was not started.")
+}

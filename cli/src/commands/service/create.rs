@@ -1,0 +1,44 @@
+//! `cluster service create`.
+
+use clap::Args;
+use cluster_api::pb;
+
+use crate::client::{Client, answer, request_id};
+use crate::failure::Failure;
+use crate::model::ServiceView;
+use crate::print;
+use crate::spec::create::CreateFlags;
+use crate::watch::progress::Goal;
+use crate::watch::{WaitFlags, wait};
+
+/// Flags of `service create`.
+#[derive(Debug, Args)]
+#[command(override_usage = "cluster service create [OPTIONS] IMAGE [ARGUMENT...]")]
+pub(crate) struct Create {
+    #[command(flatten)]
+    spec: CreateFlags,
+    #[command(flatten)]
+    wait: WaitFlags,
+}
+
+impl Create {
+    /// Fails when a flag was given that is not honoured yet.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.spec.check()
+    }
+
+    /// Creates it, prints its id, and waits until it runs.
+    pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
+        let request_id = request_id();
+        let spec = self.spec.spec(&request_id[..6])?;
+        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id };
+        let made = answer(client.control().create_service(request)).await?.service;
+        let made = ServiceView::try_from(made.ok_or_else(|| cluster_api::FieldError::new("service", "is missing"))?)?;
+        print::data(&format!("{}\n", made.service.id))?;
+        if self.wait.detached() {
+            return Ok(());
+        }
+        let goal = Goal { name: made.name().to_owned(), floor: None, ended: Default::default() };
+        wait(client, vec![goal], &self.wait).await
+    }
+}

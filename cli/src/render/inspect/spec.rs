@@ -1,0 +1,162 @@
+//! Specs with docker's keys.
+
+use cluster_types::{
+    ContainerSpec, Mount, MountKind, NetworkMode, Protocol, PublishMode, PublishedPort, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec,
+    Ulimit,
+};
+use serde_json::{Map, Value, json};
+
+use super::{nanoseconds, put};
+
+/// A service's spec.
+pub(super) fn service(spec: &ServiceSpec) -> Value {
+    let mode = match spec.mode {
+        ServiceMode::Replicated { replicas } => json!({ "Replicated": { "Replicas": replicas } }),
+        ServiceMode::Global => json!({ "Global": {} }),
+    };
+    json!({
+        "Name": spec.name,
+        "Labels": spec.labels,
+        "TaskTemplate": template(&spec.task),
+        "Mode": mode,
+        "UpdateConfig": {
+            "Parallelism": spec.update.parallelism,
+            "Delay": nanoseconds(spec.update.delay),
+            "Order": spec.update.order,
+        },
+        "EndpointSpec": endpoint(&spec.ports),
+    })
+}
+
+/// The published ports of a spec.
+pub(super) fn endpoint(published: &[PublishedPort]) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "Ports", ports(published));
+    Value::Object(object)
+}
+
+/// Ports.
+pub(super) fn ports(ports: &[PublishedPort]) -> Value {
+    let port = |port: &PublishedPort| {
+        let mut object = Map::new();
+        put(
+            &mut object,
+            "Protocol",
+            json!(match port.protocol {
+                Protocol::Tcp => "tcp",
+                Protocol::Udp => "udp",
+            }),
+        );
+        put(&mut object, "TargetPort", json!(port.target));
+        put(&mut object, "PublishedPort", json!(port.published));
+        put(
+            &mut object,
+            "PublishMode",
+            json!(match port.mode {
+                PublishMode::Ingress => "ingress",
+                PublishMode::Host => "host",
+            }),
+        );
+        Value::Object(object)
+    };
+    ports.iter().map(port).collect()
+}
+
+fn template(task: &TaskSpec) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "ContainerSpec", container(&task.container));
+    put(&mut object, "Resources", resources(task));
+    put(&mut object, "RestartPolicy", restart(&task.restart));
+    let mut placement = Map::new();
+    put(&mut placement, "Constraints", task.placement.constraints.iter().map(ToString::to_string).collect());
+    put(&mut placement, "MaxReplicas", json!(task.placement.max_per_node));
+    object.insert("Placement".to_owned(), Value::Object(placement));
+    match task.network {
+        NetworkMode::Default => {}
+        NetworkMode::Host => put(&mut object, "Networks", json!([{ "Target": "host" }])),
+        NetworkMode::None => put(&mut object, "Networks", json!([{ "Target": "none" }])),
+    }
+    object.insert("ForceUpdate".to_owned(), json!(task.force_update));
+    object.insert("Runtime".to_owned(), json!("container"));
+    Value::Object(object)
+}
+
+fn resources(task: &TaskSpec) -> Value {
+    let (mut limits, mut reservations, mut object) = (Map::new(), Map::new(), Map::new());
+    put(&mut limits, "NanoCPUs", json!(task.limits.nano_cpus));
+    put(&mut limits, "MemoryBytes", json!(task.limits.memory));
+    put(&mut limits, "Pids", json!(task.limits.pids));
+    put(&mut reservations, "NanoCPUs", json!(task.reservation.nano_cpus));
+    put(&mut reservations, "MemoryBytes", json!(task.reservation.memory));
+    put(&mut object, "Limits", Value::Object(limits));
+    put(&mut object, "Reservations", Value::Object(reservations));
+    Value::Object(object)
+}
+
+fn restart(policy: &RestartPolicy) -> Value {
+    json!({
+        "Condition": policy.condition,
+        "Delay": nanoseconds(policy.delay),
+        "MaxDelay": nanoseconds(policy.max_delay),
+        "MaxAttempts": policy.max_attempts,
+        "Window": nanoseconds(policy.window),
+    })
+}
+
+fn container(spec: &ContainerSpec) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "Image", json!(spec.image));
+    put(&mut object, "Labels", json!(spec.labels));
+    put(&mut object, "Command", json!(spec.command));
+    put(&mut object, "Args", json!(spec.args));
+    put(&mut object, "Hostname", json!(spec.hostname));
+    put(&mut object, "Env", json!(spec.env));
+    put(&mut object, "Dir", json!(spec.dir));
+    put(&mut object, "User", json!(spec.user));
+    put(&mut object, "Groups", json!(spec.groups));
+    put(&mut object, "StopSignal", json!(spec.stop_signal));
+    put(&mut object, "StopGracePeriod", nanoseconds(spec.stop_grace));
+    put(&mut object, "Init", json!(spec.init));
+    put(&mut object, "ReadOnly", json!(spec.read_only));
+    put(&mut object, "Mounts", spec.mounts.iter().map(mount).collect());
+    // Docker keeps lines of /etc/hosts as `ADDRESS NAME`.
+    let line = |line: &String| line.split_once(':').map_or_else(|| line.clone(), |(name, address)| format!("{address} {name}"));
+    put(&mut object, "Hosts", json!(spec.hosts.iter().map(line).collect::<Vec<_>>()));
+    if !spec.dns.is_empty() {
+        put(&mut object, "DNSConfig", json!({ "Nameservers": spec.dns }));
+    }
+    if spec.no_new_privileges {
+        put(&mut object, "Privileges", json!({ "NoNewPrivileges": true }));
+    }
+    put(&mut object, "CapabilityAdd", json!(spec.cap_add));
+    put(&mut object, "CapabilityDrop", json!(spec.cap_drop));
+    put(&mut object, "Ulimits", spec.ulimits.iter().map(ulimit).collect());
+    put(&mut object, "Sysctls", json!(spec.sysctls));
+    Value::Object(object)
+}
+
+/// Docker writes "unlimited" as -1.
+fn ulimit(ulimit: &Ulimit) -> Value {
+    let number = |value: u64| i64::try_from(value).unwrap_or(-1);
+    json!({ "Name": ulimit.name, "Soft": number(ulimit.soft), "Hard": number(ulimit.hard) })
+}
+
+fn mount(mount: &Mount) -> Value {
+    let mut object = Map::new();
+    match &mount.kind {
+        MountKind::Bind { source } => {
+            put(&mut object, "Type", json!("bind"));
+            put(&mut object, "Source", json!(source));
+        }
+        MountKind::Tmpfs { size, mode } => {
+            put(&mut object, "Type", json!("tmpfs"));
+            let mut options = Map::new();
+            put(&mut options, "SizeBytes", json!(size));
+            put(&mut options, "Mode", json!(mode));
+            put(&mut object, "TmpfsOptions", Value::Object(options));
+        }
+    }
+    put(&mut object, "Target", json!(mount.target));
+    object.insert("ReadOnly".to_owned(), json!(mount.read_only));
+    Value::Object(object)
+}

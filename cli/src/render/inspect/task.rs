@@ -1,0 +1,40 @@
+//! A task as `docker inspect` prints it.
+
+use serde_json::{Map, Value, json};
+
+use super::{head, put, spec};
+use crate::model::TaskView;
+use crate::render::age::rfc3339;
+
+impl TaskView {
+    /// The whole task.
+    pub(crate) fn inspect(&self) -> Value {
+        let task = &self.task;
+        let mut object = head(&task.id.to_string(), &task.meta);
+        put(&mut object, "Name", json!(self.name()));
+        put(&mut object, "ServiceID", json!(task.service.to_string()));
+        put(&mut object, "Slot", json!(task.slot));
+        put(&mut object, "NodeID", json!(task.node.map(|node| node.to_string())));
+        put(&mut object, "NodeHostname", json!(self.node_hostname));
+        put(&mut object, "Image", json!(self.image));
+        let mut status = Map::new();
+        put(&mut status, "Timestamp", json!(rfc3339(task.status.at)));
+        put(&mut status, "State", json!(task.status.state));
+        put(&mut status, "Message", json!(task.status.message));
+        put(&mut status, "Err", json!(task.status.error));
+        if let Some(container) = &task.status.container {
+            let mut seen = Map::new();
+            put(&mut seen, "ContainerID", json!(task.id.to_string()));
+            put(&mut seen, "PID", json!(container.pid));
+            seen.insert("ExitCode".to_owned(), json!(container.exit_code));
+            put(&mut seen, "Address", json!(container.address));
+            seen.insert("OOMKilled".to_owned(), json!(container.oom_killed));
+            status.insert("ContainerStatus".to_owned(), Value::Object(seen));
+        }
+        put(&mut status, "PortStatus", json!({ "Ports": spec::ports(&self.open_ports()) }));
+        object.insert("Status".to_owned(), Value::Object(status));
+        put(&mut object, "DesiredState", json!(task.desired));
+        put(&mut object, "NotBefore", json!(task.not_before.map(rfc3339)));
+        Value::Object(object)
+    }
+}

@@ -1,0 +1,52 @@
+//! One line of a list: its columns, and its JSON object with the keys of the docker client.
+
+mod image;
+mod node;
+mod service;
+mod task;
+
+pub(crate) use image::ImageRow;
+pub(crate) use node::{availability as node_availability, state as node_state};
+pub(crate) use service::mode as service_mode;
+pub(crate) use task::{TaskRow, error as task_error};
+
+use cluster_types::{Protocol, PublishedPort};
+
+/// Something that a list can print.
+pub(crate) trait Row {
+    /// Headings of the columns.
+    const HEADINGS: &'static [&'static str];
+
+    /// Its whole id.
+    fn id(&self) -> String;
+
+    /// Its columns.
+    fn cells(&self, no_trunc: bool) -> Vec<String>;
+
+    /// Its object. Ids are whole here.
+    fn json(&self) -> serde_json::Value;
+}
+
+/// The id as tables show it.
+fn short(id: &str, no_trunc: bool) -> String {
+    if no_trunc { id.to_owned() } else { id.chars().take(12).collect() }
+}
+
+/// First letter in capitals: docker's states.
+pub(crate) fn capital(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// `*:8080->80/tcp,*:9090->90/udp`; without a published port yet, `80/tcp`.
+pub(crate) fn ports(ports: &[PublishedPort]) -> String {
+    let one = |port: &PublishedPort| {
+        let protocol = match port.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        };
+        let outside = if port.published == 0 { String::new() } else { format!("*:{}->", port.published) };
+        format!("{outside}{}/{protocol}", port.target)
+    };
+    ports.iter().map(one).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,456 @@
+//! Snapshots of tables, JSON objects and errors. The JSON keys are an interface: scripts read them.
+
+use std::sync::Arc;
+
+use cluster_api::pb;
+use cluster_api::{ApiError, FieldError};
+use cluster_types::{
+    Availability, ContainerSpec, ContainerStatus, DesiredState, ManagerSeat, Meta, Mount, MountKind, Node, NodeDescription, NodeId,
+    NodeSpec, NodeState, NodeStatus, Platform, Protocol, PublishMode, PublishedPort, Reservation, Role, Service, ServiceId, ServiceMode,
+    ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, UpdateConfig, Version,
+};
+
+use super::error::error;
+use super::output::{Format, ListFlags};
+use super::paint::Paint;
+use super::row::{ImageRow, TaskRow};
+use crate::commands::{init, status};
+use crate::failure::Failure;
+use crate::model::{NodeView, ServiceView, TaskView};
+
+const NOW: Timestamp = Timestamp(1_764_000_100_000);
+
+fn meta(created: u64) -> Meta {
+    Meta { version: Version(7), created: Timestamp(created), updated: NOW }
+}
+
+fn ago(seconds: u64) -> Timestamp {
+    Timestamp(NOW.0 - seconds * 1_000)
+}
+
+/// A node of the snapshots.
+pub(crate) fn node(number: u128, hostname: &str, seat: bool, state: NodeState) -> NodeView {
+    let address = "10.0.0.1:4740".parse().unwrap();
+    NodeView {
+        node: Node {
+            meta: meta(1_764_000_000_000),
+            id: NodeId::from_bits(u128::MAX / 7 + number),
+            spec: NodeSpec {
+                role: if seat { Role::Manager } else { Role::Worker },
+                availability: Availability::Active,
+                labels: [("zone".into(), "a".into())].into(),
+            },
+            description: NodeDescription {
+                hostname: hostname.into(),
+                platform: Platform { os: "linux".into(), arch: "x86_64".into() },
+                capacity: Reservation { nano_cpus: 2_000_000_000, memory: 4 << 30 },
+                version: "0.1.0".into(),
+            },
+            status: NodeStatus { state, message: String::new(), address: "10.0.0.1".into(), since: ago(60) },
+            manager: seat.then_some(ManagerSeat { raft_id: 3, address }),
+        },
+        leader: number == 1,
+        reachable: seat && state == NodeState::Ready,
+        is_self: number == 1,
+    }
+}
+
+/// A service of the snapshots.
+pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceView {
+    let port = PublishedPort { target: 80, published: 8080, protocol: Protocol::Tcp, mode: PublishMode::Host };
+    let container = ContainerSpec {
+        image: "shop/web:1.9".into(),
+        env: vec!["A=1".into()],
+        hosts: vec!["db:10.0.0.9".into()],
+        mounts: vec![Mount { kind: MountKind::Bind { source: "/data".into() }, target: "/data".into(), read_only: true }],
+        ..ContainerSpec::default()
+    };
+    let spec = ServiceSpec {
+        name: name.into(),
+        labels: [("team".into(), "shop".into())].into(),
+        task: TaskSpec { container, ..TaskSpec::default() },
+        mode,
+        update: UpdateConfig::default(),
+        ports: vec![port],
+    };
+    let service = Service {
+        meta: meta(1_764_000_000_000),
+        id: ServiceId::from_bits(u128::MAX / 5),
+        spec: Arc::new(spec),
+        spec_version: Version(7),
+        previous_version: None,
+        update: None,
+    };
+    ServiceView { service, running, wanted: 2 }
+}
+
+/// A task of the snapshots.
+pub(crate) fn task(number: u128, slot: u64, state: TaskState, error: Option<&str>) -> TaskView {
+    let desired = if state.is_terminal() { DesiredState::Shutdown } else { DesiredState::Running };
+    let exit_code = (state == TaskState::Failed).then_some(1);
+    let container = (state >= TaskState::Running).then(|| ContainerStatus { pid: Some(4711), exit_code, ..ContainerStatus::default() });
+    let placed = state > TaskState::Pending;
+    TaskView {
+        task: Task {
+            meta: meta(1_764_000_000_000 + u64::try_from(number).unwrap()),
+            id: TaskId::from_bits(u128::MAX / 3 + number),
+            service: ServiceId::from_bits(u128::MAX / 5),
+            spec_version: Version(7),
+            slot,
+            node: placed.then_some(NodeId::from_bits(u128::MAX / 7 + 1)),
+            desired,
+            status: TaskStatus { state, at: ago(5), message: String::new(), error: error.map(str::to_owned), container },
+            not_before: None,
+            failures: 0,
+        },
+        service_name: "web".into(),
+        node_hostname: if placed { "n1".into() } else { String::new() },
+        image: "shop/web:1.9".into(),
+        ports: Vec::new(),
+    }
+}
+
+fn nodes() -> Vec<NodeView> {
+    vec![
+        node(1, "n1", true, NodeState::Ready),
+        node(2, "n2", true, NodeState::Down),
+        node(3, "worker-\u{1b}[31mred", false, NodeState::Disconnected),
+    ]
+}
+
+fn services() -> Vec<ServiceView> {
+    vec![service("web", ServiceMode::Replicated { replicas: 5 }, 3), service("agent", ServiceMode::Global, 2)]
+}
+
+fn tasks() -> Vec<TaskRow> {
+    let tasks = vec![
+        task(1, 1, TaskState::Failed, None),
+        task(2, 2, TaskState::Pending, Some("n1: 800 MiB short\nn2: drained")),
+        task(3, 1, TaskState::Running, None),
+        task(4, 1, TaskState::Rejected, Some("image shop/web:1.9: not found")),
+    ];
+    TaskRow::rows(tasks, NOW)
+}
+
+fn flags(format: Format, quiet: bool) -> ListFlags {
+    ListFlags { format, quiet, ..ListFlags::default() }
+}
+
+#[test]
+fn nodes_are_listed() {
+    insta::assert_snapshot!(flags(Format::Table, false).print(&nodes()), @r"
+    ID               HOSTNAME             STATUS         AVAILABILITY   MANAGER STATUS   VERSION
+    25xzpakkg8t3 *   n1                   Ready          Active         Leader           0.1.0
+    25xzpakkg8t3     n2                   Down           Active         Unreachable      0.1.0
+    25xzpakkg8t3     worker-\x1b[31mred   Disconnected   Active                          0.1.0
+    ");
+    insta::assert_snapshot!(flags(Format::Json, false).print(&nodes()), @r#"
+    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"n1","ID":"25xzpakkg8t3jf8j7ihzy43l1","ManagerStatus":"Leader","Self":true,"Status":"Ready"}
+    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"n2","ID":"25xzpakkg8t3jf8j7ihzy43l2","ManagerStatus":"Unreachable","Self":false,"Status":"Down"}
+    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"worker-\u001b[31mred","ID":"25xzpakkg8t3jf8j7ihzy43l3","ManagerStatus":"","Self":false,"Status":"Disconnected"}
+    "#);
+    insta::assert_snapshot!(flags(Format::Table, true).print(&nodes()), @"
+    25xzpakkg8t3jf8j7ihzy43l1
+    25xzpakkg8t3jf8j7ihzy43l2
+    25xzpakkg8t3jf8j7ihzy43l3
+    ");
+}
+
+#[test]
+fn services_are_listed() {
+    insta::assert_snapshot!(flags(Format::Table, false).print(&services()), @"
+    ID             NAME    MODE         REPLICAS   IMAGE          PORTS
+    314dzessmqqc   web     replicated   3/5        shop/web:1.9   *:8080->80/tcp
+    314dzessmqqc   agent   global       2/2        shop/web:1.9   *:8080->80/tcp
+    ");
+    insta::assert_snapshot!(flags(Format::Json, false).print(&services()), @r#"
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"replicated","Name":"web","Ports":"*:8080->80/tcp","Replicas":"3/5"}
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"global","Name":"agent","Ports":"*:8080->80/tcp","Replicas":"2/2"}
+    "#);
+    insta::assert_snapshot!(flags(Format::Table, false).print::<ServiceView>(&[]), @"ID   NAME   MODE   REPLICAS   IMAGE   PORTS");
+}
+
+#[test]
+fn tasks_are_listed_with_their_history() {
+    insta::assert_snapshot!(flags(Format::Table, false).print(&tasks()), @r"
+    ID             NAME        IMAGE          NODE   DESIRED STATE   CURRENT STATE            ERROR                            PORTS
+    51vbb0nzpwjw   web.1       shop/web:1.9   n1     Shutdown        Rejected 5 seconds ago   image shop/web:1.9: not found
+    51vbb0nzpwjw    \_ web.1   shop/web:1.9   n1     Running         Running 5 seconds ago
+    51vbb0nzpwjw    \_ web.1   shop/web:1.9   n1     Shutdown        Failed 5 seconds ago     exit code 1
+    51vbb0nzpwjw   web.2       shop/web:1.9          Running         Pending 5 seconds ago    n1: 800 MiB short; n2: drained
+    ");
+    insta::assert_snapshot!(flags(Format::Json, false).print(&tasks()), @r#"
+    {"CurrentState":"Rejected 5 seconds ago","DesiredState":"Shutdown","Error":"image shop/web:1.9: not found","ID":"51vbb0nzpwjw9bjwtj5zvlkd5","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
+    {"CurrentState":"Running 5 seconds ago","DesiredState":"Running","Error":"","ID":"51vbb0nzpwjw9bjwtj5zvlkd4","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
+    {"CurrentState":"Failed 5 seconds ago","DesiredState":"Shutdown","Error":"exit code 1","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
+    {"CurrentState":"Pending 5 seconds ago","DesiredState":"Running","Error":"n1: 800 MiB short\nn2: drained","ID":"51vbb0nzpwjw9bjwtj5zvlkd3","Image":"shop/web:1.9","Name":"web.2","Node":"","Ports":""}
+    "#);
+}
+
+#[test]
+fn images_are_listed_by_name() {
+    let image = |names: &[&str]| pb::Image {
+        id: format!("sha256:{}", "0123456789abcdef".repeat(4)),
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        digest: format!("sha256:{}", "fedcba9876543210".repeat(4)),
+        created_ms: NOW.0 - 86_400_000 * 3,
+        size: 12_345_678,
+    };
+    let rows = ImageRow::rows(vec![image(&["docker.io/library/nginx:1.27", "localhost:5000/web:2"]), image(&[])], NOW);
+    insta::assert_snapshot!(flags(Format::Table, false).print(&rows), @"
+    REPOSITORY           TAG      IMAGE ID       CREATED      SIZE
+    <none>               <none>   0123456789ab   3 days ago   11.8 MiB
+    localhost:5000/web   2        0123456789ab   3 days ago   11.8 MiB
+    nginx                1.27     0123456789ab   3 days ago   11.8 MiB
+    ");
+    insta::assert_snapshot!(flags(Format::Json, false).print(&rows[..1]), @r#"{"CreatedAt":"2025-11-21T16:01:40Z","CreatedSince":"3 days ago","Digest":"sha256:fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210","ID":"sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","Repository":"<none>","Size":"11.8 MiB","Tag":"<none>"}"#);
+}
+
+#[test]
+fn inspect_has_the_shape_that_docker_users_know() {
+    insta::assert_snapshot!(super::inspect::print(&[nodes()[0].inspect()], Format::Table), @r#"
+    [
+      {
+        "CreatedAt": "2025-11-24T16:00:00Z",
+        "Description": {
+          "Engine": {
+            "EngineVersion": "0.1.0"
+          },
+          "Hostname": "n1",
+          "Platform": {
+            "Architecture": "x86_64",
+            "OS": "linux"
+          },
+          "Resources": {
+            "MemoryBytes": 4294967296,
+            "NanoCPUs": 2000000000
+          }
+        },
+        "ID": "25xzpakkg8t3jf8j7ihzy43l1",
+        "ManagerStatus": {
+          "Addr": "10.0.0.1:4740",
+          "Leader": true,
+          "RaftID": 3,
+          "Reachability": "reachable"
+        },
+        "Spec": {
+          "Availability": "active",
+          "Labels": {
+            "zone": "a"
+          },
+          "Role": "manager"
+        },
+        "Status": {
+          "Addr": "10.0.0.1",
+          "Since": "2025-11-24T16:00:40Z",
+          "State": "ready"
+        },
+        "UpdatedAt": "2025-11-24T16:01:40Z",
+        "Version": {
+          "Index": 7
+        }
+      }
+    ]
+    "#);
+    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Table), @r#"
+    [
+      {
+        "CreatedAt": "2025-11-24T16:00:00Z",
+        "Endpoint": {
+          "Ports": [
+            {
+              "Protocol": "tcp",
+              "PublishMode": "host",
+              "PublishedPort": 8080,
+              "TargetPort": 80
+            }
+          ],
+          "Spec": {
+            "Ports": [
+              {
+                "Protocol": "tcp",
+                "PublishMode": "host",
+                "PublishedPort": 8080,
+                "TargetPort": 80
+              }
+            ]
+          }
+        },
+        "ID": "314dzessmqqc5lby3bhzxcxtf",
+        "ServiceStatus": {
+          "DesiredTasks": 5,
+          "RunningTasks": 3
+        },
+        "Spec": {
+          "EndpointSpec": {
+            "Ports": [
+              {
+                "Protocol": "tcp",
+                "PublishMode": "host",
+                "PublishedPort": 8080,
+                "TargetPort": 80
+              }
+            ]
+          },
+          "Labels": {
+            "team": "shop"
+          },
+          "Mode": {
+            "Replicated": {
+              "Replicas": 5
+            }
+          },
+          "Name": "web",
+          "TaskTemplate": {
+            "ContainerSpec": {
+              "Env": [
+                "A=1"
+              ],
+              "Hosts": [
+                "10.0.0.9 db"
+              ],
+              "Image": "shop/web:1.9",
+              "Init": true,
+              "Mounts": [
+                {
+                  "ReadOnly": true,
+                  "Source": "/data",
+                  "Target": "/data",
+                  "Type": "bind"
+                }
+              ],
+              "ReadOnly": false,
+              "StopGracePeriod": 10000000000
+            },
+            "ForceUpdate": 0,
+            "Placement": {},
+            "RestartPolicy": {
+              "Condition": "any",
+              "Delay": 5000000000,
+              "MaxAttempts": 0,
+              "MaxDelay": 300000000000,
+              "Window": 0
+            },
+            "Runtime": "container"
+          },
+          "UpdateConfig": {
+            "Delay": 0,
+            "Order": "stop-first",
+            "Parallelism": 1
+          }
+        },
+        "UpdatedAt": "2025-11-24T16:01:40Z",
+        "Version": {
+          "Index": 7
+        }
+      }
+    ]
+    "#);
+    insta::assert_snapshot!(super::inspect::print(&[task(1, 1, TaskState::Failed, None).inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00.001Z","DesiredState":"shutdown","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","NodeHostname":"n1","NodeID":"25xzpakkg8t3jf8j7ihzy43l1","ServiceID":"314dzessmqqc5lby3bhzxcxtf","Slot":1,"Status":{"ContainerStatus":{"ContainerID":"51vbb0nzpwjw9bjwtj5zvlkd2","ExitCode":1,"OOMKilled":false,"PID":4711},"PortStatus":{"Ports":[]},"State":"failed","Timestamp":"2025-11-24T16:01:35Z"},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
+}
+
+#[test]
+fn errors_say_what_why_and_what_next() {
+    let fields = vec![FieldError::new("name", "`Web` is not a DNS label"), FieldError::new("ports[0]", "ingress is not there yet")];
+    let all = [
+        ApiError::invalid(fields).into(),
+        ApiError::invalid(vec![FieldError::new("name", "`Web` is not a DNS label")]).into(),
+        ApiError::no_leader("no leader: 1 of 3 managers reachable, 2 needed").into(),
+        Failure::new("E0106", "two causes")
+            .cause("one\nand its second line")
+            .cause("two \u{1b}[2J")
+            .fix("do this")
+            .note("Nothing was changed."),
+        Failure::usage("nothing to change"),
+    ];
+    let text: String = all.iter().map(|failure| error(failure, Paint(false))).collect();
+    insta::assert_snapshot!(text, @r"
+    error[E0201]: 2 fields are refused
+      cause: name: `Web` is not a DNS label
+             ports[0]: ingress is not there yet
+      Nothing was changed.
+    error[E0201]: name: `Web` is not a DNS label
+      Nothing was changed.
+    error[E0501]: no leader: 1 of 3 managers reachable, 2 needed
+      fix:   running tasks keep running; bring back enough managers for a majority, then repeat the command
+    error[E0106]: two causes
+      cause: one
+             and its second line
+             two \x1b[2J
+      fix:   do this
+      Nothing was changed.
+    error: nothing to change
+    ");
+    assert!(error(&all[4], Paint(true)).starts_with("\u{1b}[1;31merror\u{1b}[0m: "));
+}
+
+#[test]
+fn init_says_what_comes_next() {
+    let made = pb::InitResponse {
+        cluster_name: "amber-fox".into(),
+        node_id: "x".into(),
+        advertise_address: "10.0.0.1:4740".into(),
+        advertise_reason: "the only address with a default route".into(),
+        worker_token: "CJ1-w-7f3k".into(),
+    };
+    insta::assert_snapshot!(init::words(&made), @"
+    Cluster amber-fox is ready. This host is its first manager, at 10.0.0.1:4740 (the only address with a default route).
+
+    Add a worker:   cluster join --token CJ1-w-7f3k 10.0.0.1:4740
+    Add a manager:  cluster join-token manager
+    Try it:         cluster service create --name web --replicas 3 IMAGE
+    ");
+}
+
+#[test]
+fn status_is_for_the_host_and_its_cluster() {
+    let alone = pb::StatusResponse { hostname: "n1".into(), version: "0.1.0".into(), runtime: "embedded".into(), ..Default::default() };
+    insta::assert_snapshot!(status::text(&alone, None, NOW), @"
+    daemon       0.1.0, runtime embedded
+    host         n1
+    cluster      none: make one with `cluster init` or join one with `cluster join`
+    ");
+    let member = pb::StatusResponse {
+        node_id: "0123".into(),
+        cluster_id: "4567".into(),
+        role: 1,
+        advertise_address: "10.0.0.1:4740".into(),
+        is_leader: true,
+        session_open: true,
+        containers: 3,
+        certificate_expires_ms: NOW.0 + 86_400_000 * 90,
+        ..alone
+    };
+    let cluster = pb::GetClusterResponse {
+        id: "4567".into(),
+        name: "amber-fox".into(),
+        nodes: 5,
+        managers: 3,
+        services: 1,
+        tasks: 5,
+        log_index: 88,
+        ..Default::default()
+    };
+    insta::assert_snapshot!(status::text(&member, Some(&Ok(cluster)), NOW), @"
+    daemon       0.1.0, runtime embedded
+    host         n1
+    node         0123, manager at 10.0.0.1:4740
+    containers   3
+    session      open
+    leader       this host
+    certificate  ends in 3 months, on 2026-02-22T16:01:40Z
+    cluster      amber-fox (4567)
+    has          5 nodes (3 managers), 1 service, 5 tasks, log index 88
+    ");
+    let failed = Err(ApiError::no_leader("no leader").into());
+    insta::assert_snapshot!(status::text(&pb::StatusResponse { is_leader: false, ..member }, Some(&failed), NOW), @"
+    daemon       0.1.0, runtime embedded
+    host         n1
+    node         0123, manager at 10.0.0.1:4740
+    containers   3
+    session      open
+    leader       none known
+    certificate  ends in 3 months, on 2026-02-22T16:01:40Z
+    cluster      4567: no leader
+    ");
+}

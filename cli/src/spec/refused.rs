@@ -1,0 +1,103 @@
+//! The flags of `docker service create` and `update` that `cluster` knows and does not honour yet: given, they are an error that says so,
+//! never dropped in silence. They are hidden from help.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::failure::Failure;
+
+/// Name, whether it takes a value, and what is not there.
+const FLAGS: &[(&str, bool, &str)] = &[
+    ("config", true, "configs are"),
+    ("config-add", true, "configs are"),
+    ("config-rm", true, "configs are"),
+    ("credential-spec", true, "credential specs are"),
+    ("dns-option", true, "options of the name resolver are"),
+    ("dns-option-add", true, "options of the name resolver are"),
+    ("dns-option-rm", true, "options of the name resolver are"),
+    ("dns-search", true, "search domains are"),
+    ("dns-search-add", true, "search domains are"),
+    ("dns-search-rm", true, "search domains are"),
+    ("endpoint-mode", true, "service addresses (vip, dnsrr) are"),
+    ("generic-resource", true, "generic resources are"),
+    ("generic-resource-add", true, "generic resources are"),
+    ("generic-resource-rm", true, "generic resources are"),
+    ("gpus", true, "GPUs are"),
+    ("health-cmd", true, "health checks are"),
+    ("health-interval", true, "health checks are"),
+    ("health-retries", true, "health checks are"),
+    ("health-start-interval", true, "health checks are"),
+    ("health-start-period", true, "health checks are"),
+    ("health-timeout", true, "health checks are"),
+    ("no-healthcheck", false, "health checks are"),
+    ("isolation", true, "Windows isolation is"),
+    ("log-driver", true, "log drivers are"),
+    ("log-opt", true, "options of log drivers are"),
+    ("max-concurrent", true, "jobs are"),
+    ("memory-swap", true, "limits of swap are"),
+    ("memory-swappiness", true, "limits of swap are"),
+    ("network-add", true, "changing the network of a service is"),
+    ("network-rm", true, "changing the network of a service is"),
+    ("no-resolve-image", false, "resolving tags before the nodes do is"),
+    ("oom-score-adj", true, "an OOM score is"),
+    ("placement-pref", true, "placement preferences are"),
+    ("placement-pref-add", true, "placement preferences are"),
+    ("placement-pref-rm", true, "placement preferences are"),
+    ("rollback", false, "rolling back to an earlier spec is"),
+    ("rollback-delay", true, "automatic rollback is"),
+    ("rollback-failure-action", true, "automatic rollback is"),
+    ("rollback-max-failure-ratio", true, "automatic rollback is"),
+    ("rollback-monitor", true, "automatic rollback is"),
+    ("rollback-order", true, "automatic rollback is"),
+    ("rollback-parallelism", true, "automatic rollback is"),
+    ("secret", true, "secrets are"),
+    ("secret-add", true, "secrets are"),
+    ("secret-rm", true, "secrets are"),
+    ("tty", false, "terminals for containers are"),
+    ("update-failure-action", true, "stopping a failing update is"),
+    ("update-max-failure-ratio", true, "stopping a failing update is"),
+    ("update-monitor", true, "watching new tasks during an update is"),
+    ("with-registry-auth", false, "sending registry credentials to the nodes is"),
+];
+
+/// The first of them that was given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Refused(Option<(&'static str, &'static str)>);
+
+impl Refused {
+    /// Fails when one was given.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.0 {
+            None => Ok(()),
+            Some((name, what)) => Err(Failure::usage(format!("--{name}: {what} not supported yet"))
+                .fix("leave the flag out to go on without it")
+                .note("Nothing was changed.")),
+        }
+    }
+}
+
+impl Args for Refused {
+    fn augment_args(command: Command) -> Command {
+        FLAGS.iter().fold(command, |command, &(name, takes_value, _)| {
+            let action = if takes_value { ArgAction::Append } else { ArgAction::Count };
+            let arg = Arg::new(name).long(name).hide(true).action(action);
+            command.arg(if name == "tty" { arg.short('t') } else { arg })
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Refused {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = FLAGS.iter().find(|(name, ..)| matches.value_source(name) == Some(ValueSource::CommandLine));
+        Ok(Self(given.map(|&(name, _, what)| (name, what))))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,401 @@
+//! The flags of docker become specs; what cannot be read, or is not there yet, is refused with its reason.
+
+use std::time::Duration;
+
+use clap::Parser;
+use cluster_types::{
+    MountKind, NetworkMode, Protocol, PublishMode, PublishedPort, RestartCondition, ServiceMode, ServiceSpec, UpdateOrder,
+};
+
+use super::create::CreateFlags;
+use super::edit::edit;
+use super::publish::publish;
+use super::update::UpdateFlags;
+use super::{mount, value};
+use crate::failure::Failure;
+
+#[derive(Debug, Parser)]
+struct CreateLine {
+    #[command(flatten)]
+    flags: CreateFlags,
+}
+
+#[derive(Debug, Parser)]
+struct UpdateLine {
+    #[command(flatten)]
+    flags: UpdateFlags,
+}
+
+fn create(line: &[&str]) -> Result<ServiceSpec, String> {
+    let parsed = CreateLine::try_parse_from(std::iter::once(&"create").chain(line)).map_err(|error| error.to_string())?;
+    parsed.flags.check().and_then(|()| parsed.flags.spec("x7k2")).map_err(|failure| failure.what)
+}
+
+fn update(old: &ServiceSpec, line: &[&str]) -> Result<ServiceSpec, Failure> {
+    let parsed = UpdateLine::try_parse_from(std::iter::once(&"update").chain(line)).map_err(|error| Failure::usage(error.to_string()))?;
+    edit(&parsed.flags, old)
+}
+
+fn port(published: u16, target: u16, protocol: Protocol, mode: PublishMode) -> PublishedPort {
+    PublishedPort { target, published, protocol, mode }
+}
+
+#[test]
+fn every_flag_has_its_field() {
+    let spec = create(&[
+        "--name=web",
+        "--replicas=3",
+        "--replicas-max-per-node=2",
+        "-p",
+        "mode=host,target=80,published=8080",
+        "--constraint",
+        "node.role==worker",
+        "-e",
+        "A=1",
+        "--mount",
+        "type=bind,src=/a,dst=/b,ro",
+        "--network",
+        "host",
+        "-l",
+        "team=shop",
+        "--container-label",
+        "c=d",
+        "--host",
+        "db:10.0.0.9",
+        "--dns",
+        "10.0.0.2",
+        "--group",
+        "adm",
+        "--cap-add",
+        "net_admin",
+        "--cap-drop=CAP_CHOWN",
+        "--sysctl",
+        "net.core.somaxconn=9",
+        "--ulimit",
+        "nofile=10:20",
+        "--entrypoint",
+        "sh -c",
+        "--hostname",
+        "h",
+        "--init=false",
+        "--read-only",
+        "--no-new-privileges",
+        "--stop-grace-period",
+        "1m30s",
+        "--stop-signal",
+        "SIGINT",
+        "-u",
+        "1000:1000",
+        "-w",
+        "/srv",
+        "--limit-cpu",
+        ".5",
+        "--limit-memory",
+        "512M",
+        "--limit-pids",
+        "64",
+        "--reserve-cpu",
+        "0.25",
+        "--reserve-memory",
+        "64m",
+        "--restart-condition",
+        "on-failure",
+        "--restart-delay",
+        "500ms",
+        "--restart-max-attempts",
+        "4",
+        "--restart-window",
+        "2m",
+        "--update-parallelism",
+        "2",
+        "--update-delay",
+        "3s",
+        "--update-order",
+        "start-first",
+        "shop/web:1",
+        "echo",
+        "-n",
+        "--name",
+        "x",
+    ])
+    .unwrap();
+    insta::assert_debug_snapshot!(spec, @r#"
+    ServiceSpec {
+        name: "web",
+        labels: {
+            "team": "shop",
+        },
+        task: TaskSpec {
+            container: ContainerSpec {
+                image: "shop/web:1",
+                command: Some(
+                    [
+                        "sh",
+                        "-c",
+                    ],
+                ),
+                args: [
+                    "echo",
+                    "-n",
+                    "--name",
+                    "x",
+                ],
+                env: [
+                    "A=1",
+                ],
+                dir: Some(
+                    "/srv",
+                ),
+                user: Some(
+                    "1000:1000",
+                ),
+                groups: [
+                    "adm",
+                ],
+                hostname: Some(
+                    "h",
+                ),
+                labels: {
+                    "c": "d",
+                },
+                mounts: [
+                    Mount {
+                        kind: Bind {
+                            source: "/a",
+                        },
+                        target: "/b",
+                        read_only: true,
+                    },
+                ],
+                hosts: [
+                    "db:10.0.0.9",
+                ],
+                dns: [
+                    "10.0.0.2",
+                ],
+                init: false,
+                read_only: true,
+                no_new_privileges: true,
+                cap_add: [
+                    "NET_ADMIN",
+                ],
+                cap_drop: [
+                    "CHOWN",
+                ],
+                ulimits: [
+                    Ulimit {
+                        name: "nofile",
+                        soft: 10,
+                        hard: 20,
+                    },
+                ],
+                sysctls: {
+                    "net.core.somaxconn": "9",
+                },
+                stop_signal: Some(
+                    "SIGINT",
+                ),
+                stop_grace: 90s,
+            },
+            reservation: Reservation {
+                nano_cpus: 250000000,
+                memory: 67108864,
+            },
+            limits: Limits {
+                nano_cpus: 500000000,
+                memory: 536870912,
+                pids: 64,
+            },
+            restart: RestartPolicy {
+                condition: OnFailure,
+                delay: 500ms,
+                max_delay: 300s,
+                max_attempts: 4,
+                window: 120s,
+            },
+            placement: Placement {
+                constraints: [
+                    Constraint {
+                        key: Role,
+                        equal: true,
+                        value: "worker",
+                    },
+                ],
+                max_per_node: 2,
+            },
+            network: Host,
+            force_update: 0,
+        },
+        mode: Replicated {
+            replicas: 3,
+        },
+        update: UpdateConfig {
+            parallelism: 2,
+            delay: 3s,
+            order: StartFirst,
+        },
+        ports: [
+            PublishedPort {
+                target: 80,
+                published: 8080,
+                protocol: Tcp,
+                mode: Host,
+            },
+        ],
+    }
+    "#);
+}
+
+#[test]
+fn defaults_are_dockers() {
+    let spec = create(&["localhost:5000/shop/Web_1:2"]).unwrap();
+    assert_eq!((spec.name.as_str(), spec.mode), ("web1-x7k2", ServiceMode::Replicated { replicas: 1 }));
+    assert!(spec.task.container.init && !spec.task.container.read_only);
+    assert_eq!(create(&["--mode", "global", "a"]).unwrap().mode, ServiceMode::Global);
+    assert_eq!(create(&["--mode", "global", "--replicas", "2", "a"]).unwrap_err(), "--replicas is for --mode replicated");
+    assert!(create(&["--mode", "replicated-job", "a"]).unwrap_err().contains("jobs are not supported yet"));
+    assert!(create(&["--name", "web"]).unwrap_err().contains("IMAGE"));
+}
+
+#[test]
+fn what_is_not_there_yet_is_refused_by_name() {
+    for line in [
+        &["--secret", "key", "a"][..],
+        &["--health-cmd", "true", "a"],
+        &["--no-healthcheck", "a"],
+        &["--update-failure-action=rollback", "a"],
+        &["--placement-pref", "spread=node.labels.zone", "a"],
+        &["--gpus", "all", "a"],
+        &["-t", "a"],
+        &["--network", "mynet", "a"],
+        &["--mount", "type=volume,src=v,dst=/v", "a"],
+    ] {
+        let error = create(line).unwrap_err();
+        assert!(error.contains("not supported yet"), "{line:?}: {error}");
+    }
+    assert_eq!(create(&["--secret", "key", "a"]).unwrap_err(), "--secret: secrets are not supported yet");
+}
+
+#[test]
+fn ports_have_two_forms() {
+    use Protocol::{Tcp, Udp};
+    use PublishMode::{Host, Ingress};
+    let read = |text: &str| publish(text).map(|publish| publish.0);
+    assert_eq!(read("8080:80"), Ok(vec![port(8080, 80, Tcp, Ingress)]));
+    assert_eq!(read("53/udp"), Ok(vec![port(0, 53, Udp, Ingress)]));
+    assert_eq!(read("8000-8001:80-81/tcp"), Ok(vec![port(8000, 80, Tcp, Ingress), port(8001, 81, Tcp, Ingress)]));
+    assert_eq!(read("mode=host,target=80,published=8080,protocol=udp"), Ok(vec![port(8080, 80, Udp, Host)]));
+    for (wrong, why) in [
+        ("127.0.0.1:80:80", "names an address"),
+        ("0:80", "is not a port"),
+        ("80:70000", "is not a port"),
+        ("8000-8002:80-81", "different length"),
+        ("9-8:1-2", "runs backward"),
+        ("80/sctp", "not supported yet"),
+        ("mode=host,published=80", "no target"),
+        ("mode=world,target=80", "not a publish mode"),
+        ("target=80,host=x", "no key of a port"),
+    ] {
+        assert!(read(wrong).unwrap_err().contains(why), "{wrong}: {:?}", read(wrong));
+    }
+}
+
+#[test]
+fn values_say_how_they_are_written() {
+    assert_eq!(value::duration("1m30s"), Ok(Duration::from_secs(90)));
+    assert_eq!(value::duration("1.5h"), Ok(Duration::from_secs(5_400)));
+    assert_eq!(value::duration("0"), Ok(Duration::ZERO));
+    for wrong in ["", "10", "1month", "1y", "s", "-1s", "1e9h", "99999999999999999999h"] {
+        assert!(value::duration(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(value::cpus(".5"), Ok(500_000_000));
+    assert!(value::cpus("-1").is_err() && value::cpus("inf").is_err() && value::cpus("NaN").is_err());
+    assert_eq!(value::host("db=fd00::1"), Ok("db:fd00::1".into()));
+    assert!(value::host("db").is_err() && value::host("db:x").is_err());
+    assert_eq!(value::ulimit("nofile=-1").map(|ulimit| (ulimit.soft, ulimit.hard)), Ok((u64::MAX, u64::MAX)));
+    let tmpfs = mount::mount("type=tmpfs,target=/t,tmpfs-size=64m,tmpfs-mode=1770").unwrap();
+    assert_eq!(tmpfs.kind, MountKind::Tmpfs { size: Some(64 << 20), mode: Some(0o1770) });
+    for wrong in [
+        "type=bind,target=/t",
+        "type=bind,source=/a",
+        "type=tmpfs,source=/a,target=/b",
+        "target=/t,x=y",
+        "type=bind,source=/a,target=/b,readonly=maybe",
+    ] {
+        assert!(mount::mount(wrong).is_err(), "{wrong}");
+    }
+}
+
+fn old() -> ServiceSpec {
+    create(&[
+        "--name=web",
+        "--replicas=3",
+        "-p=8080:80",
+        "-e=A=1",
+        "-e=B=2",
+        "-l=x=1",
+        "--constraint=node.role==worker",
+        "--mount=type=tmpfs,dst=/t",
+        "--cap-drop=CHOWN",
+        "--host=db:10.0.0.9",
+        "a:1",
+    ])
+    .unwrap()
+}
+
+#[test]
+fn an_update_changes_what_it_names_and_nothing_else() {
+    let same = update(&old(), &[]).unwrap();
+    assert_eq!(same, old());
+    let new = update(
+        &old(),
+        &[
+            "--image=a:2",
+            "--replicas=5",
+            "--env-add=A=9",
+            "--env-add=C=3",
+            "--env-rm=B",
+            "--label-add=y=2",
+            "--label-rm=x",
+            "--publish-rm=80",
+            "--publish-add=mode=host,target=81,published=81",
+            "--constraint-rm=node.role == worker",
+            "--constraint-add=node.labels.zone==a",
+            "--mount-rm=/t",
+            "--mount-add=type=bind,src=/a,dst=/b",
+            "--cap-add=CHOWN",
+            "--cap-add=NET_ADMIN",
+            "--host-rm=db",
+            "--args=-g 'two words'",
+            "--limit-memory=1g",
+            "--force",
+        ],
+    )
+    .unwrap();
+    let container = &new.task.container;
+    assert_eq!((container.image.as_str(), &container.env), ("a:2", &vec!["A=9".to_owned(), "C=3".to_owned()]));
+    assert_eq!(new.mode, ServiceMode::Replicated { replicas: 5 });
+    assert_eq!(new.labels.keys().collect::<Vec<_>>(), ["y"]);
+    assert_eq!(new.ports, [port(81, 81, Protocol::Tcp, PublishMode::Host)]);
+    assert_eq!(new.task.placement.constraints.iter().map(ToString::to_string).collect::<Vec<_>>(), ["node.labels.zone == a"]);
+    assert_eq!(container.mounts.iter().map(|mount| mount.target.as_str()).collect::<Vec<_>>(), ["/b"]);
+    assert_eq!((&container.cap_add, container.cap_drop.len(), container.hosts.len()), (&vec!["NET_ADMIN".to_owned()], 0, 0));
+    assert_eq!(container.args, ["-g", "two words"]);
+    assert_eq!((new.task.limits.memory, new.task.force_update), (1 << 30, 1));
+}
+
+#[test]
+fn a_text_is_taken_back_by_an_empty_one_and_a_global_service_has_no_number() {
+    let with = update(&old(), &["--entrypoint=sh", "--user=me", "--restart-delay=10m"]).unwrap();
+    assert_eq!(
+        (with.task.container.command.as_deref(), with.task.restart.max_delay),
+        (Some(&["sh".to_owned()][..]), Duration::from_secs(600))
+    );
+    let without = update(&with, &["--entrypoint=", "--user="]).unwrap();
+    assert_eq!((without.task.container.command, without.task.container.user), (None, None));
+    let global = ServiceSpec { mode: ServiceMode::Global, ..old() };
+    assert!(update(&global, &["--replicas=2"]).unwrap_err().what.contains("global service"));
+    assert_eq!(update(&global, &["--update-order=start-first"]).unwrap().update.order, UpdateOrder::StartFirst);
+    let task = update(&old(), &["--restart-condition=none"]).unwrap().task;
+    assert_eq!((task.restart.condition, task.network), (RestartCondition::None, NetworkMode::Default));
+}
