@@ -4,6 +4,7 @@
 //! finds its node at once costs one change. It decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use cluster_state::View;
@@ -12,6 +13,7 @@ use cluster_types::{
     TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
 };
 
+use crate::slots::Slots;
 use crate::{Dirty, Note, Plan};
 
 /// A plan in the making.
@@ -28,6 +30,7 @@ pub(crate) struct Draft<'a> {
     /// Changed and new tasks; `None` for one that is removed.
     tasks: BTreeMap<TaskId, Option<Arc<Task>>>,
     created: BTreeMap<ServiceId, Vec<TaskId>>,
+    slots: BTreeMap<ServiceId, Rc<Slots>>,
     steps: Vec<Step>,
     notes: Vec<Note>,
     wake_at: Option<Timestamp>,
@@ -71,6 +74,7 @@ impl<'a> Draft<'a> {
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             created: BTreeMap::new(),
+            slots: BTreeMap::new(),
             steps: Vec::new(),
             notes: Vec::new(),
             wake_at: None,
@@ -117,8 +121,17 @@ impl<'a> Draft<'a> {
         self.tasks.get(&task.id).map_or_else(|| Some(Arc::clone(task)), Option::clone)
     }
 
-    /// The tasks of a service, ended ones included.
-    pub(crate) fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
+    /// The tasks of a service by place, ended ones included. Kept until something of the service changes.
+    pub(crate) fn slots(&mut self, service: ServiceId) -> Rc<Slots> {
+        if let Some(slots) = self.slots.get(&service) {
+            return Rc::clone(slots);
+        }
+        let slots = Rc::new(Slots::new(self.tasks_of(service)));
+        self.slots.insert(service, Rc::clone(&slots));
+        slots
+    }
+
+    fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
         if !self.touched_services.contains(&service) {
             return self.view.tasks_of_service(service).cloned().collect();
         }
@@ -148,7 +161,7 @@ impl<'a> Draft<'a> {
         let mut due: BTreeSet<ServiceId> = self.dirty.services.union(&self.touched_services).copied().collect();
         if self.is_full() {
             due.extend(self.view.services().map(|service| service.id));
-            due.extend(self.view.tasks().map(|task| task.service));
+            due.extend(self.view.services_of_tasks());
         }
         due
     }
@@ -158,7 +171,7 @@ impl<'a> Draft<'a> {
         let mut due: BTreeSet<NodeId> = self.dirty.nodes.union(&self.touched_nodes).copied().collect();
         if self.is_full() {
             due.extend(self.view.nodes().map(|node| node.id));
-            due.extend(self.view.tasks().filter_map(|task| task.node));
+            due.extend(self.view.nodes_of_tasks());
         }
         due
     }
@@ -175,6 +188,7 @@ impl<'a> Draft<'a> {
     /// A service must be looked at by the later steps, though it did not change.
     pub(crate) fn touch(&mut self, service: ServiceId) {
         self.touched_services.insert(service);
+        self.slots.remove(&service);
     }
 
     // What is decided.
@@ -254,7 +268,9 @@ impl<'a> Draft<'a> {
             Change::Node(id, step) => self.step_node(*id, step),
             Change::Service(id, step) => self.step_service(*id, step),
             Change::Remove { key: ObjectKey::Task(id), .. } => {
-                self.touched_services.extend(self.view.task(*id).map(|task| task.service));
+                if let Some(task) = self.view.task(*id) {
+                    self.touch(task.service);
+                }
                 self.tasks.insert(*id, None);
             }
             // Users' changes: no decider makes them.
@@ -264,7 +280,7 @@ impl<'a> Draft<'a> {
     }
 
     fn push_new(&mut self, task: Arc<Task>) {
-        self.touched_services.insert(task.service);
+        self.touch(task.service);
         self.created.entry(task.service).or_default().push(task.id);
         self.steps.push(Step::Create(task.id));
         self.tasks.insert(task.id, Some(task));
@@ -274,7 +290,7 @@ impl<'a> Draft<'a> {
     fn step_task(&mut self, id: TaskId, step: &TaskStep) -> bool {
         let is_new = self.view.task(id).is_none();
         let Some(task) = self.tasks.get(&id).cloned().unwrap_or_else(|| self.view.task(id).cloned()) else { return false };
-        self.touched_services.insert(task.service);
+        self.touch(task.service);
         let mut next = Task::clone(&task);
         apply_step(&mut next, step, self.now);
         let dropped = is_new && !next.is_wanted();
@@ -301,7 +317,7 @@ impl<'a> Draft<'a> {
             ServiceStep::Update(status) => next.update = Some(status.clone()),
         }
         self.services.insert(id, Arc::new(next));
-        self.touched_services.insert(id);
+        self.touch(id);
     }
 }
 

@@ -17,7 +17,10 @@ use crate::draft::Draft;
 pub(crate) fn replicated(draft: &mut Draft<'_>) {
     for id in draft.services_due() {
         match draft.service(id) {
-            None => remove_all(draft, &draft.tasks_of(id)),
+            None => {
+                let slots = draft.slots(id);
+                remove_all(draft, slots.tasks());
+            }
             Some(service) => match service.spec.mode {
                 ServiceMode::Replicated { replicas } => replicated::fit(draft, &service, replicas),
                 ServiceMode::Global => {}

@@ -12,13 +12,13 @@ use cluster_types::{Change, DesiredState, ObjectKey, Service, Task, TaskStep};
 
 use crate::constraint;
 use crate::draft::{Draft, NewTask};
-use crate::slots::{Place, Slot, Slots};
+use crate::slots::{Place, Slot};
 
 /// Looks at each service that changed or has a delay running.
 pub(crate) fn step(draft: &mut Draft<'_>) {
     for id in draft.services_due() {
         let Some(service) = draft.service(id) else { continue };
-        for slot in Slots::of(draft, id).iter() {
+        for slot in draft.slots(id).iter() {
             slot.wanted().for_each(|task| end_delay(draft, task));
             succeed(draft, &service, slot);
         }

@@ -14,7 +14,7 @@ use cluster_types::{DesiredState, ObjectKey, PublishMode, Service, Task, TaskSta
 use self::stale::Staleness;
 use crate::draft::{Draft, NewTask};
 use crate::enforce;
-use crate::slots::{Place, Slot, Slots};
+use crate::slots::{Place, Slot};
 
 /// How much longer than its grace period a task may take to stop before its successor starts all the same. Swarm: 1 min.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -38,7 +38,7 @@ struct Survey<'a> {
 }
 
 fn advance(draft: &mut Draft<'_>, service: &Service) {
-    let slots = Slots::of(draft, service.id);
+    let slots = draft.slots(service.id);
     let mut staleness = Staleness::new(service);
     let mut survey = Survey::default();
     for slot in slots.iter() {

@@ -39,7 +39,7 @@ pub struct Decision {
 /// Places what waits among the services that changed and, if what is free changed or is about to, among those that found no room before.
 pub(crate) fn step(draft: &mut Draft<'_>) {
     let mut services = draft.services_due();
-    let about_to = services.iter().any(|service| !waiting(&draft.tasks_of(*service)).is_empty());
+    let about_to = services.iter().any(|service| draft.slots(*service).tasks().iter().any(|task| waits(task)));
     services.append(&mut draft.starved_due(about_to));
     for (task, decision) in decide(draft, &services) {
         match decision.outcome {
@@ -53,19 +53,19 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
 #[must_use]
 pub fn place_waiting(view: &View, now: Timestamp) -> Vec<Decision> {
     let dirty = Dirty::all();
-    let draft = Draft::new(view, now, 0, &dirty);
+    let mut draft = Draft::new(view, now, 0, &dirty);
     let services = draft.services_due();
-    decide(&draft, &services).into_iter().map(|(_, decision)| decision).collect()
+    decide(&mut draft, &services).into_iter().map(|(_, decision)| decision).collect()
 }
 
-fn decide(draft: &Draft<'_>, services: &BTreeSet<ServiceId>) -> Vec<(Arc<Task>, Decision)> {
+fn decide(draft: &mut Draft<'_>, services: &BTreeSet<ServiceId>) -> Vec<(Arc<Task>, Decision)> {
     let mut decisions = Vec::new();
     let mut fleet = None;
     for &service in services {
-        let tasks = draft.tasks_of(service);
-        for (_, group) in waiting(&tasks) {
+        let slots = draft.slots(service);
+        for (_, group) in waiting(slots.tasks()) {
             let fleet = fleet.get_or_insert_with(|| Fleet::of(draft));
-            decide_group(draft, fleet, &tasks, group, &mut decisions);
+            decide_group(draft, fleet, slots.tasks(), group, &mut decisions);
         }
     }
     decisions
@@ -74,11 +74,15 @@ fn decide(draft: &Draft<'_>, services: &BTreeSet<ServiceId>) -> Vec<(Arc<Task>, 
 /// The tasks that wait for a node, by spec version: bound ones first, then by slot.
 fn waiting(tasks: &[Arc<Task>]) -> BTreeMap<Version, Vec<Arc<Task>>> {
     let mut groups: BTreeMap<Version, Vec<Arc<Task>>> = BTreeMap::new();
-    for task in tasks.iter().filter(|task| task.is_wanted() && task.status.state < TaskState::Assigned) {
+    for task in tasks.iter().filter(|task| waits(task)) {
         groups.entry(task.spec_version).or_default().push(Arc::clone(task));
     }
     groups.values_mut().for_each(|group| group.sort_by_key(|task| (task.node.is_none(), task.slot, task.id)));
     groups
+}
+
+fn waits(task: &Task) -> bool {
+    task.is_wanted() && task.status.state < TaskState::Assigned
 }
 
 fn decide_group(

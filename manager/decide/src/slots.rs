@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use cluster_types::{NodeId, ServiceId, Task};
-
-use crate::draft::Draft;
+use cluster_types::{NodeId, Task};
 
 /// What tells apart the tasks of a service that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,10 +25,14 @@ impl Place {
 pub(crate) struct Slots(Vec<Arc<Task>>);
 
 impl Slots {
-    pub(crate) fn of(draft: &Draft<'_>, service: ServiceId) -> Self {
-        let mut tasks = draft.tasks_of(service);
+    pub(crate) fn new(mut tasks: Vec<Arc<Task>>) -> Self {
         tasks.sort_by_key(|task| (Place::of(task), task.meta.created, task.id));
         Self(tasks)
+    }
+
+    /// All tasks, by place, the oldest of each place first.
+    pub(crate) fn tasks(&self) -> &[Arc<Task>] {
+        &self.0
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Slot<'_>> {

@@ -110,6 +110,13 @@ impl Places {
         self.nodes.range((node, FIRST)..=(node, LAST)).map(|&(_, task)| task)
     }
 
+    /// Every service that has a task, each once. Jumps from service to service.
+    pub(crate) fn services(&self) -> impl Iterator<Item = ServiceId> {
+        let first = self.slots.get_min().map(|(service, _, _)| *service);
+        let beyond = |service: ServiceId| (Bound::Excluded((service, u64::MAX, LAST)), Bound::Unbounded);
+        std::iter::successors(first, move |service| self.slots.range(beyond(*service)).next().map(|(service, _, _)| *service))
+    }
+
     /// Every node that has a task, each once. Jumps from node to node.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
         let first = self.nodes.get_min().map(|(node, _)| *node);

@@ -127,6 +127,11 @@ impl View {
         self.state.loads.get(node)
     }
 
+    /// The services that have tasks, each once, by id. A service may be gone while its tasks are still here.
+    pub fn services_of_tasks(&self) -> impl Iterator<Item = ServiceId> {
+        self.state.tasks.index().services()
+    }
+
     /// The nodes that tasks name, each once, by id. A node may be gone while its tasks are still here.
     pub fn nodes_of_tasks(&self) -> impl Iterator<Item = NodeId> {
         self.state.tasks.index().nodes()

@@ -8,11 +8,11 @@ use cluster_types::{Node, NodeId, ObjectKey, Service};
 
 use crate::constraint;
 use crate::draft::{Draft, NewTask};
-use crate::slots::{Slot, Slots};
+use crate::slots::Slot;
 
 /// Looks at some nodes, or at all.
 pub(super) fn fit(draft: &mut Draft<'_>, service: &Service, only: Option<&BTreeSet<NodeId>>) {
-    let slots = Slots::of(draft, service.id);
+    let slots = draft.slots(service.id);
     let filled: BTreeMap<NodeId, Slot<'_>> =
         slots.iter().filter(|slot| slot.is_filled()).filter_map(|slot| Some((slot.place().node?, slot))).collect();
     let nodes: Vec<_> = draft.nodes().filter(|node| only.is_none_or(|only| only.contains(&node.id))).cloned().collect();

@@ -9,11 +9,11 @@ use cluster_types::{DesiredState, NodeId, Service, TaskState};
 
 use super::remove_all;
 use crate::draft::{Draft, NewTask};
-use crate::slots::{Slot, Slots};
+use crate::slots::Slot;
 
 /// Makes the number of filled slots `replicas`.
 pub(super) fn fit(draft: &mut Draft<'_>, service: &Service, replicas: u64) {
-    let slots = Slots::of(draft, service.id);
+    let slots = draft.slots(service.id);
     let (filled, vacant): (Vec<Slot<'_>>, Vec<Slot<'_>>) = slots.iter().partition(|slot| slot.is_filled());
     let replicas = usize::try_from(replicas).unwrap_or(usize::MAX);
     let missing = replicas.saturating_sub(filled.len());
