@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
+use super::Inner;
 use super::index::{Index, LayerRecord, LayerUse, Record};
-use super::{Inner, State};
 use crate::config::{self, ParsedConfig};
 use crate::digest::Digest;
 use crate::error::ImageError;
@@ -93,7 +93,8 @@ impl Inner {
         Ok(folder)
     }
 
-    /// Flushes, puts the layers in place, and writes the index.
+    /// Flushes, puts the layers in place, and writes the index: on disk first, then for everybody to see. Only a holder of `building`
+    /// changes the index, so no change of another is lost, and nobody who only looks waits for the disk.
     fn enter(&self, candidate: &Candidate, manifest: &Manifest, config: ParsedConfig, stack: Stack) -> Result<Image, ImageError> {
         let digest = self.disk.put(&candidate.manifest)?;
         let mut layers = Vec::new();
@@ -109,24 +110,12 @@ impl Inner {
         let id = manifest.config.digest.clone();
         let index = candidate.index.clone();
         let record = Record { id, digest: digest.clone(), index, created: config.created, config: config.config, layers: stack.uses };
-        self.change(|state| {
-            state.index.add(record, &candidate.names, &layers);
-            Ok(())
-        })?;
-        let state = self.state();
-        let record = state.index.find(digest.as_str())?;
-        Ok(state.index.image(record, &self.disk))
-    }
-
-    /// Changes the index, in memory only once it is on the disk.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T, ImageError>) -> Result<T, ImageError> {
-        let mut state = self.state();
-        let before = state.index.clone();
-        let changed = change(&mut state).and_then(|value| state.index.save(&self.disk).map(|()| value));
-        if changed.is_err() {
-            state.index = before;
-        }
-        changed
+        let mut index = self.state().index.clone();
+        index.add(record, &candidate.names, &layers);
+        index.save(&self.disk)?;
+        let image = index.image(index.find(digest.as_str())?, &self.disk);
+        self.state().index = index;
+        Ok(image)
     }
 }
 

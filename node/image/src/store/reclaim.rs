@@ -20,7 +20,11 @@ pub struct Removed {
 /// Removes a name or an image.
 pub(super) fn remove(inner: &Inner, reference: &str) -> Result<Removed, ImageError> {
     let _building = inner.building();
-    let removed = inner.change(|state| take(state, reference))?;
+    let before = inner.state().index.clone();
+    let removed = take(&mut inner.state(), reference)?;
+    let after = inner.state().index.clone();
+    // Out of sight first, so that nobody begins to use it; back again when the disk does not take it.
+    after.save(&inner.disk).inspect_err(|_| inner.state().index = before)?;
     sweep_locked(inner)?;
     Ok(removed)
 }
@@ -50,11 +54,11 @@ impl Inner {
         let lost = lost(self, &self.state());
         if !lost.is_empty() {
             tracing::warn!(images = ?lost, "layers of these images are gone from the store: they must be imported or pulled again");
-            self.change(|state| {
-                lost.iter().for_each(|digest| state.index.forget(digest));
-                state.index.forget_layers();
-                Ok(())
-            })?;
+            let mut index = self.state().index.clone();
+            lost.iter().for_each(|digest| index.forget(digest));
+            index.forget_layers();
+            index.save(&self.disk)?;
+            self.state().index = index;
         }
         sweep_locked(self)
     }

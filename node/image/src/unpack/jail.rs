@@ -35,9 +35,10 @@ pub(super) struct Jail {
 }
 
 impl Jail {
-    /// Opens the folder at `path`, which is our own.
+    /// Opens the folder at `path`, which is our own. Until the layer says otherwise it looks as a root folder does: everyone may pass.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let root = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::fs::fchmod(&root, Mode::from_raw_mode(0o755))?;
         Ok(Self { root, last: None })
     }
 

@@ -102,6 +102,21 @@ fn owners_modes_times_links_and_attributes_are_kept() {
     }
 }
 
+/// In a container the root folder is that of the image, and a program that is not root must get past it.
+#[test]
+fn the_root_folder_lets_everybody_pass_unless_the_layer_says_otherwise() {
+    let mut bench = Bench::new();
+    bench.unpack(layer("x")).unwrap();
+    assert_eq!(fs::metadata(bench.top("")).unwrap().mode() & 0o7777, 0o755);
+    let mut private = header(b"./", b'5', b"", 0);
+    private.set_mode(0o711);
+    private.set_uid(3);
+    private.set_cksum();
+    bench.unpack(Tar::new().raw(&private, b"").file("x", "").done()).unwrap();
+    let root = fs::metadata(bench.top("")).unwrap();
+    assert_eq!((root.mode() & 0o7777, root.uid(), root.mtime()), (0o711, 3, 1_000_000_000));
+}
+
 #[test]
 fn whiteouts_become_what_overlayfs_reads() {
     let mut bench = Bench::new();
