@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use tempfile::TempDir;
 
@@ -237,4 +237,71 @@ async fn a_full_disk_leaves_no_partial_image_and_space_that_returns_is_used() {
     assert_eq!((store.list(), count(&store, "layers"), count(&store, "tmp")), (vec![kept], 1, 0));
     fs::remove_file(filler).unwrap();
     assert!(store.import(Cursor::new(big), None).await.is_ok());
+}
+
+/// Where the process that is to be killed finds its store.
+const CRASH: &str = "CLUSTER_IMAGE_CRASH_TEST";
+
+/// An archive of three layers with many files, all of them saying `number`.
+fn many_files(number: u32) -> Vec<u8> {
+    let layer = |part: u32| {
+        let file = |tar: Tar, name| tar.file(&format!("{part}-{name}"), format!("{number}"));
+        (0..60).fold(Tar::new().folder("d/"), file).done()
+    };
+    docker_archive("web", &[layer(0), layer(1), layer(2)])
+}
+
+/// Imports and removes until it is killed.
+fn import_until_killed(dir: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = ImageStore::open(dir).unwrap();
+    for number in 0.. {
+        let image = runtime.block_on(store.import(Cursor::new(many_files(number)), None)).unwrap().remove(0);
+        for other in store.list().iter().filter(|other| other.id != image.id) {
+            runtime.block_on(store.remove(&other.id)).unwrap();
+        }
+    }
+}
+
+/// Changes with each version of the index.
+fn stamp(root: &Path) -> Option<(u64, i64)> {
+    let found = fs::metadata(root.join("index.json")).ok()?;
+    Some((found.ino(), found.mtime_nsec()))
+}
+
+#[test]
+fn a_store_that_was_killed_at_any_moment_has_whole_images_only() {
+    if let Some(dir) = std::env::var_os(CRASH) {
+        return import_until_killed(Path::new(&dir));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("images");
+    let seed = std::process::id();
+    let mut seen = 0;
+    for round in 0..15_u32 {
+        let before = stamp(&root);
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["store::tests::a_store_that_was_killed_at_any_moment_has_whole_images_only", "--exact"]).env(CRASH, &root);
+        let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        while stamp(&root) == before {
+            assert_eq!(child.try_wait().unwrap(), None, "the importing process ended by itself");
+            std::thread::park_timeout(std::time::Duration::from_millis(1));
+        }
+        // From here on the moment is random: that is what is tested.
+        let wait = u64::from(seed.wrapping_mul(2_654_435_761).wrapping_add(round.wrapping_mul(40_503)) % 150);
+        std::thread::park_timeout(std::time::Duration::from_millis(wait));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let store = ImageStore::open(&root).unwrap();
+        assert_eq!(count(&store, "tmp"), 0);
+        for image in store.list() {
+            seen += 1;
+            let texts = image.layers.iter().flat_map(|layer| fs::read_dir(layer).unwrap().map(|entry| entry.unwrap().path()));
+            let texts: Vec<_> = texts.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap()).collect();
+            assert_eq!((texts.len(), texts.iter().all(|text| *text == texts[0])), (180, true), "seed {seed}, round {round}");
+        }
+        let used: std::collections::BTreeSet<_> = store.list().into_iter().flat_map(|image| image.layers).collect();
+        assert_eq!(count(&store, "layers"), used.len(), "seed {seed}, round {round}");
+    }
+    assert!(seen >= 15, "each round must find an image, or it has shown nothing");
 }
