@@ -17,7 +17,7 @@ mod stop;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -28,7 +28,7 @@ pub use config::{EmbeddedConfig, ImageHold, ImageSource, LocalImage, ShimCommand
 
 use crate::cgroup::Layout;
 use crate::log::reader;
-use crate::record::{Folder, boot_id, private_dir};
+use crate::record::{Folder, Record, boot_id, private_dir};
 use crate::{ContainerConfig, ContainerEvent, LogOptions, LogStream, Runtime, RuntimeError};
 use container::Container;
 use spawner::Spawner;
@@ -78,6 +78,22 @@ impl EmbeddedRuntime {
         let runtime = Self { shared: Arc::new(shared) };
         adopt::adopt(&runtime.shared).await?;
         Ok(runtime)
+    }
+
+    /// The parent of this node's control groups, from the root of each hierarchy.
+    pub(crate) fn cgroup_parent(&self) -> String {
+        self.shared.cgroup_parent()
+    }
+
+    /// Where everything is kept.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.shared.config.data_dir
+    }
+
+    /// What a container without a network would be started from; nothing is prepared.
+    pub(crate) async fn record_of(&self, config: &ContainerConfig) -> Result<Record, RuntimeError> {
+        let image = self.shared.config.images.ensure(&config.spec.container.image).await?;
+        Ok(prepare::record(&self.shared, config, image, None))
     }
 }
 

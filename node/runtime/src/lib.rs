@@ -4,6 +4,7 @@
 //! [`fake`] for simulations and benchmarks, and the embedded runtime (libcontainer in a shim process for each container). Both pass the same conformance suite.
 
 mod async_fd;
+pub mod bench;
 mod cgroup;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

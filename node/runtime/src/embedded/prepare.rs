@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cluster_network::Attachment;
 use cluster_types::NetworkMode;
 
+use super::config::LocalImage;
 use super::container::Container;
 use super::{Shared, failed, files};
 use crate::record::{self, Record, private_dir};
@@ -21,7 +22,20 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
         reason: "it was removed while the container was prepared".to_owned(),
     })?;
     let attachment = attach(shared, config).await?;
-    let record = Record {
+    let record = record(shared, config, image, attachment);
+    if let Err(error) = write_folder(shared, &record) {
+        super::remove::discard(shared, config.task).await?;
+        return Err(failed("write the container's folder")(error));
+    }
+    let container = Container::prepared(shared.folder(config.task), record, Some(hold));
+    shared.map().insert(config.task, Arc::new(container));
+    shared.tell(config.task);
+    Ok(())
+}
+
+/// Everything that a start will need.
+pub(super) fn record(shared: &Shared, config: &ContainerConfig, image: LocalImage, attachment: Option<Attachment>) -> Record {
+    Record {
         config: config.clone(),
         image_id: image.id,
         image: image.settings,
@@ -34,15 +48,7 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
         log: shared.config.log,
         boot: shared.boot.clone(),
         ports: attachment.map(|attachment| attachment.ports).unwrap_or_default(),
-    };
-    if let Err(error) = write_folder(shared, &record) {
-        super::remove::discard(shared, config.task).await?;
-        return Err(failed("write the container's folder")(error));
     }
-    let container = Container::prepared(shared.folder(config.task), record, Some(hold));
-    shared.map().insert(config.task, Arc::new(container));
-    shared.tell(config.task);
-    Ok(())
 }
 
 async fn attach(shared: &Shared, config: &ContainerConfig) -> Result<Option<Attachment>, RuntimeError> {
