@@ -143,3 +143,24 @@ pub(crate) fn oci_archive(annotations: &Value, pieces: &Pieces) -> Vec<u8> {
 pub(crate) fn layer(text: &str) -> Vec<u8> {
     Tar::new().folder("etc/").file("etc/motd", text).done()
 }
+
+/// A file system of a few megabytes; gone at the end of the test.
+pub(crate) struct Small(tempfile::TempDir);
+
+impl Small {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        rustix::mount::mount("tmpfs", dir.path(), "tmpfs", rustix::mount::MountFlags::empty(), c"size=4m").unwrap();
+        Self(dir)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(self.0.path(), rustix::mount::UnmountFlags::DETACH);
+    }
+}

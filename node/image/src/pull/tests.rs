@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::fixture::{Pieces, Tar, layer, pieces, pointer};
+use crate::fixture::{Pieces, Small, Tar, layer, pieces, pointer};
 use crate::store::{ImageStore, StoreConfig};
 use server::{Reply, Request, Server, challenge, ok, registry, status};
 
@@ -254,6 +254,26 @@ async fn a_pull_that_was_cut_off_continues_with_what_is_missing() {
     assert!(!dir.path().join("blobs/sha256").join(last.trim_start_matches("sha256:")).exists());
     assert!(store.ensure(&name).await.is_ok());
     assert_eq!(server.count(&last), 2);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_given_back() {
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
+    .take(3 << 20)
+    .collect();
+    let server = Server::start(registry(&pieces(&[layer("base"), Tar::new().file("big", noise).done()]))).await;
+    let disk = Small::new();
+    let store = ImageStore::open_with(&disk.path().join("images"), server.config()).unwrap();
+    let error = store.pull(&server.image(":1"), None, |_| {}).await.unwrap_err();
+    assert!(error.is_full(), "{error}");
+    assert_eq!(store.list(), []);
+    for folder in ["blobs/sha256", "layers", "tmp"] {
+        assert_eq!(std::fs::read_dir(disk.path().join("images").join(folder)).unwrap().count(), 0, "{folder}");
+    }
 }
 
 #[tokio::test]

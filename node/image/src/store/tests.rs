@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use tempfile::TempDir;
 
 use super::*;
-use crate::fixture::{Tar, docker_archive, layer};
+use crate::fixture::{Small, Tar, docker_archive, layer};
 
 fn open() -> (TempDir, ImageStore) {
     let dir = tempfile::tempdir().unwrap();
@@ -207,30 +207,13 @@ async fn overlayfs_shows_the_image() {
     assert_eq!(String::from_utf8_lossy(&shown.stdout), "etc:\nmotd\nsame\n\nold:\ny\nbase");
 }
 
-/// A file system of a few megabytes; gone at the end of the test.
-struct Small(TempDir);
-
-impl Small {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        rustix::mount::mount("tmpfs", dir.path(), "tmpfs", rustix::mount::MountFlags::empty(), c"size=4m").unwrap();
-        Self(dir)
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = rustix::mount::unmount(self.0.path(), rustix::mount::UnmountFlags::DETACH);
-    }
-}
-
 #[tokio::test]
 async fn a_full_disk_leaves_no_partial_image_and_space_that_returns_is_used() {
     let disk = Small::new();
-    let store = ImageStore::open(&disk.0.path().join("images")).unwrap();
+    let store = ImageStore::open(&disk.path().join("images")).unwrap();
     let kept = import(&store, "kept", &[layer("a")]).await;
     let big = docker_archive("big", &[Tar::new().file("big", vec![7; 1 << 20]).done()]);
-    let filler = disk.0.path().join("filler");
+    let filler = disk.path().join("filler");
     fs::write(&filler, vec![0; 2 << 20]).unwrap();
     let error = store.import(Cursor::new(big.clone()), None).await.unwrap_err();
     assert!(error.is_full(), "{error}");
