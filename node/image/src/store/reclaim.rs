@@ -24,8 +24,15 @@ pub(super) fn remove(inner: &Inner, reference: &str) -> Result<Removed, ImageErr
     let removed = take(&mut inner.state(), reference)?;
     let after = inner.state().index.clone();
     // Out of sight first, so that nobody begins to use it; back again when the disk does not take it.
-    after.save(&inner.disk).inspect_err(|_| inner.state().index = before)?;
-    sweep_locked(inner)?;
+    match after.save(&inner.disk) {
+        Ok(()) => sweep_locked(inner)?,
+        // No room even for the index: the content goes first then. Should we end here, an image without its layers is forgotten later.
+        Err(error) if error.is_full() => sweep_locked(inner).and_then(|()| after.save(&inner.disk))?,
+        Err(error) => {
+            inner.state().index = before;
+            return Err(error);
+        }
+    }
     Ok(removed)
 }
 

@@ -222,6 +222,20 @@ async fn a_full_disk_leaves_no_partial_image_and_space_that_returns_is_used() {
     assert!(store.import(Cursor::new(big), None).await.is_ok());
 }
 
+#[tokio::test]
+async fn an_image_can_be_removed_from_a_full_disk() {
+    let disk = Small::new();
+    let store = ImageStore::open(&disk.path().join("images")).unwrap();
+    let image = import(&store, "web", &[Tar::new().file("big", vec![7; 1 << 20]).done()]).await;
+    let mut filler = fs::File::create(disk.path().join("filler")).unwrap();
+    let full = std::io::copy(&mut std::io::repeat(1), &mut filler).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    assert_eq!(store.remove("web").await.unwrap().digests, [image.digest]);
+    drop(store);
+    let store = ImageStore::open(&disk.path().join("images")).unwrap();
+    assert_eq!((store.list(), count(&store, "layers"), count(&store, "blobs/sha256")), (vec![], 0, 0));
+}
+
 /// Where the process that is to be killed finds its store.
 const CRASH: &str = "CLUSTER_IMAGE_CRASH_TEST";
 
