@@ -9,9 +9,12 @@ mod stale;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_types::{DesiredState, ObjectKey, PublishMode, Service, Task, TaskState, Timestamp, UpdateOrder, UpdateState, UpdateStatus};
+use cluster_types::{
+    DesiredState, Node, ObjectKey, PublishMode, Service, ServiceMode, Task, TaskState, Timestamp, UpdateOrder, UpdateState, UpdateStatus,
+};
 
 use self::stale::Staleness;
+use crate::constraint;
 use crate::draft::{Draft, NewTask};
 use crate::enforce;
 use crate::slots::{Place, Slot};
@@ -81,11 +84,12 @@ fn takes_successor(draft: &Draft<'_>, slot: Slot<'_>) -> bool {
     slot.place().node.is_none_or(|node| draft.node(node).is_some_and(|node| node.takes_tasks()))
 }
 
-/// A task that waits for a node in a slot that is new was made by scaling up: the update does not wait for room for it.
+/// Whether the update waits for a task: it took the place of one that a node had, or it loops through failures since the update began,
+/// which outlasts the history of its place. For a place that never had a node, room may never come: it does not hold up the others.
 fn made_by_update(draft: &Draft<'_>, staleness: &mut Staleness, service: &Service, slot: Slot<'_>, newest: &Task) -> bool {
-    let since_start = service.update.as_ref().is_none_or(|update| newest.meta.created >= update.started);
-    let replaces = slot.0.iter().any(|task| staleness.is_stale(draft, task));
-    since_start && (replaces || newest.status.state >= TaskState::Assigned)
+    let placed = |task: &Task| task.status.state >= TaskState::Assigned;
+    let since_start = || service.update.as_ref().is_none_or(|update| newest.meta.created >= update.started);
+    slot.0.iter().any(|task| placed(task) && staleness.is_stale(draft, task)) || (placed(newest) && since_start())
 }
 
 /// The status to go on from; none when there is nothing to update and nothing to finish.
@@ -154,10 +158,10 @@ fn next_status(draft: &mut Draft<'_>, service: &Service, mut status: UpdateStatu
 }
 
 /// Takes a place on: with stop-first the new task waits, image at hand, for the old one to end; with start-first the old one stays until
-/// the new one runs. Start-first needs an old task that runs, and host ports that only one task can have rule it out.
+/// the new one runs, if it does run.
 fn replace(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     let Place { slot: number, node } = slot.place();
-    let runs = slot.wanted().rfind(|task| task.status.state == TaskState::Running).filter(|_| may_start_first(service));
+    let runs = slot.wanted().rfind(|task| task.status.state == TaskState::Running).filter(|_| may_start_first(draft, service));
     for task in slot.wanted().filter(|task| runs.is_none_or(|runs| runs.id != task.id)) {
         draft.stop(task);
     }
@@ -166,11 +170,23 @@ fn replace(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     draft.create(service, NewTask { slot: number, node, desired, not_before: None, failures: 0 });
 }
 
-fn may_start_first(service: &Service) -> bool {
-    match service.spec.update.order {
+/// Whether a new task can be beside the old one: with host ports, or when each node has as many tasks as it may, the two would wait for
+/// each other for ever.
+fn may_start_first(draft: &Draft<'_>, service: &Service) -> bool {
+    let (spec, placement) = (&service.spec, &service.spec.task.placement);
+    let is_wished = match spec.update.order {
         UpdateOrder::StopFirst => false,
-        UpdateOrder::StartFirst => service.spec.ports.iter().all(|port| port.mode != PublishMode::Host),
-    }
+        UpdateOrder::StartFirst => spec.ports.iter().all(|port| port.mode != PublishMode::Host),
+    };
+    let takes = |node: &&Arc<Node>| node.takes_tasks() && constraint::unmet(node, &placement.constraints).is_none();
+    let has_place = match spec.mode {
+        ServiceMode::Replicated { replicas } if placement.max_per_node > 0 => {
+            let nodes = u64::try_from(draft.nodes().filter(takes).count()).unwrap_or(u64::MAX);
+            nodes.saturating_mul(placement.max_per_node) > replicas
+        }
+        ServiceMode::Replicated { .. } | ServiceMode::Global => true,
+    };
+    is_wished && has_place
 }
 
 /// Lets a held task run once no other task of its place is left, or the last one has had its time to stop.

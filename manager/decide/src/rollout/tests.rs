@@ -90,6 +90,19 @@ fn start_first_gives_way_where_a_host_port_can_be_had_once() {
 }
 
 #[test]
+fn start_first_gives_way_where_every_node_is_full() {
+    let mut bed = Testbed::new(2);
+    let mut spec = spec("web", 2);
+    spec.update.order = UpdateOrder::StartFirst;
+    spec.task.placement.max_per_node = 1;
+    let web = bed.create(1, spec);
+    bed.settle();
+    image(&mut bed, web, "web:2");
+    bed.settle();
+    assert!(all_run(&bed, web, "web:2", 2));
+}
+
+#[test]
 fn the_delay_lies_between_batches() {
     let mut bed = Testbed::new(2);
     let mut spec = spec("web", 4);
@@ -149,6 +162,20 @@ fn an_update_to_a_broken_image_stops_within_its_parallelism_and_the_next_one_tak
     image(&mut bed, web, "web:3");
     bed.settle();
     assert!(all_run(&bed, web, "web:3", 4));
+}
+
+#[test]
+fn a_slot_without_room_does_not_hold_up_the_others() {
+    let mut bed = Testbed::new(2);
+    let mut spec = spec("web", 3);
+    spec.task.placement.max_per_node = 1;
+    let web = bed.create(1, spec);
+    bed.settle();
+    image(&mut bed, web, "web:2");
+    bed.settle();
+    assert_eq!(bed.running(web).len(), 2);
+    assert!(bed.wanted(web).iter().all(|task| image_of(&bed, task) == "web:2"));
+    assert_eq!(status(&bed, web).state, UpdateState::Completed);
 }
 
 #[test]
