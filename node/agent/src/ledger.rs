@@ -48,9 +48,18 @@ pub(crate) struct Ledger {
     /// None in memory only: fake agents.
     log: Option<LogFile>,
     checkpoint_size: u64,
-    /// Writes so far.
+    /// What was asked of it.
     #[cfg(test)]
-    pub(crate) appends: u64,
+    pub(crate) asked: Asked,
+}
+
+/// Counts, for tests.
+#[cfg(test)]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub(crate) writes: u64,
+    pub(crate) durable: u64,
+    pub(crate) failed: u64,
 }
 
 /// A ledger as it was found.
@@ -72,7 +81,7 @@ impl Ledger {
             log,
             checkpoint_size: 0,
             #[cfg(test)]
-            appends: 0,
+            asked: Asked::default(),
         }
     }
 
@@ -110,11 +119,14 @@ impl Ledger {
     /// Writes records, and waits until they are on the disk when `durable`. All of them or none are in the ledger afterwards.
     pub(crate) fn append(&mut self, records: &[Record], durable: bool) -> Result<(), LedgerError> {
         let Some(log) = &mut self.log else { return Ok(()) };
-        log.append(records, durable)?;
+        let written = log.append(records, durable);
         #[cfg(test)]
         {
-            self.appends += 1;
+            self.asked.writes += 1;
+            self.asked.durable += u64::from(durable);
+            self.asked.failed += u64::from(written.is_err());
         }
+        written?;
         records.iter().cloned().for_each(|record| self.contents.apply(record));
         if log.size() > SMALL.max(self.checkpoint_size.saturating_mul(GROWTH)) {
             // What was appended is safe; the next append tries again.

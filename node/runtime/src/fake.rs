@@ -29,6 +29,7 @@ const EVENTS: usize = 16;
 #[derive(Debug)]
 pub struct FakeRuntime {
     containers: Mutex<BTreeMap<TaskId, FakeContainer>>,
+    starts: Mutex<BTreeMap<TaskId, u32>>,
     events: broadcast::Sender<ContainerEvent>,
 }
 
@@ -37,7 +38,6 @@ struct FakeContainer {
     behaviour: Behaviour,
     observed: Observed,
     lines: Vec<LogLine>,
-    starts: u32,
     /// Its followers wait on this; none once it has ended.
     grown: Option<broadcast::Sender<LogLine>>,
 }
@@ -53,7 +53,7 @@ enum Behaviour {
 
 impl Default for FakeRuntime {
     fn default() -> Self {
-        Self { containers: Mutex::default(), events: broadcast::channel(EVENTS).0 }
+        Self { containers: Mutex::default(), starts: Mutex::default(), events: broadcast::channel(EVENTS).0 }
     }
 }
 
@@ -83,10 +83,16 @@ impl FakeRuntime {
         self.lock().remove(&task);
     }
 
-    /// How often a container that is still there was really started.
+    /// How often a task's container was really started, over all its lives.
     #[must_use]
     pub fn starts(&self, task: TaskId) -> u32 {
-        self.lock().get(&task).map_or(0, |container| container.starts)
+        self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(&task).copied().unwrap_or_default()
+    }
+
+    /// Whether there is anything of a container.
+    #[must_use]
+    pub fn has(&self, task: TaskId) -> bool {
+        self.lock().contains_key(&task)
     }
 
     /// The containers that run.
@@ -112,14 +118,14 @@ impl FakeRuntime {
 }
 
 impl FakeContainer {
-    fn start(&mut self) -> Result<(), RuntimeError> {
+    /// Whether it was really started now.
+    fn start(&mut self) -> Result<bool, RuntimeError> {
         if self.observed.phase != ContainerPhase::Prepared {
-            return Ok(());
+            return Ok(false);
         }
         if self.behaviour == Behaviour::Unstartable {
             return Err(RuntimeError::Failed("the fake container cannot be started".to_owned()));
         }
-        self.starts += 1;
         self.observed.phase = ContainerPhase::Running;
         self.observed.container = ContainerStatus { pid: Some(1), ..ContainerStatus::default() };
         match self.behaviour.clone() {
@@ -127,7 +133,7 @@ impl FakeContainer {
             Behaviour::Talks(lines) => lines.into_iter().for_each(|line| self.write(&line)),
             Behaviour::Runs | Behaviour::Unstartable | Behaviour::Stubborn => {}
         }
-        Ok(())
+        Ok(true)
     }
 
     fn exit(&mut self, code: i32) {
@@ -173,15 +179,16 @@ impl Runtime for FakeRuntime {
             behaviour,
             observed: Observed { phase: ContainerPhase::Prepared, at: Timestamp(1), ..Observed::default() },
             lines: Vec::new(),
-            starts: 0,
             grown: Some(broadcast::channel(EVENTS).0),
         });
         Ok(())
     }
 
     async fn start(&self, task: TaskId) -> Result<(), RuntimeError> {
-        self.with(task, FakeContainer::start)??;
-        self.tell(task);
+        if self.with(task, FakeContainer::start)?? {
+            *self.starts.lock().unwrap_or_else(PoisonError::into_inner).entry(task).or_default() += 1;
+            self.tell(task);
+        }
         Ok(())
     }
 

@@ -110,10 +110,24 @@ async fn assignments_act_and_are_reported() {
     assert_eq!((failed.error.as_deref(), failed.container.unwrap().exit_code), (Some("exit code 7"), Some(7)));
     session.assign(&AssignmentDiff { remove: vec![task(1), task(4)], ..AssignmentDiff::default() }).await;
     let runtime = Arc::clone(&lab.runtime);
-    eventually("the forgotten are gone", || runtime.starts(task(1)) == 0 && runtime.starts(task(4)) == 0).await;
+    eventually("the forgotten are gone", || !runtime.has(task(1)) && !runtime.has(task(4))).await;
     assert_eq!(runtime.running(), [task(2)]);
     let presence = Presence::Open { manager: lab.manager.address.clone(), incarnation: 1, term: 3 };
     assert_eq!(agent.status().presence, presence);
+}
+
+#[tokio::test]
+async fn a_full_set_counts_only_when_it_is_whole() {
+    let mut lab = Lab::new().await;
+    let _agent = lab.settled(2).await;
+    let mut session = lab.manager.welcome(1).await;
+    // The task that runs is in the second piece.
+    let mut first: pb::Assignments = (&full(vec![running(1)])).into();
+    first.more = true;
+    session.piece(first).await;
+    session.piece((&change(vec![running(2)])).into()).await;
+    session.until(task(1), TaskState::Running).await;
+    assert_eq!((lab.runtime.running(), lab.runtime.starts(task(2))), (vec![task(1), task(2)], 1));
 }
 
 #[tokio::test]
@@ -304,7 +318,7 @@ async fn a_container_of_nobody_goes_with_the_first_full_set() {
     assert_eq!(lab.runtime.running(), [task(1)]);
     session.assign(&full(vec![running(2)])).await;
     eventually("the stray is gone", || lab.runtime.running() == [task(2)]).await;
-    eventually("and its files", || lab.runtime.starts(task(1)) == 0).await;
+    eventually("and its files", || !lab.runtime.has(task(1))).await;
 }
 
 #[tokio::test]
@@ -329,6 +343,7 @@ async fn logs_are_published_on_request() {
     }
     assert_eq!(lines, [(false, b"one".to_vec()), (true, b"two".to_vec())]);
     session.say(Item::LogsDone("follow true".to_owned())).await;
+    assert_eq!(lab.manager.log().await.subscription, manager::LOG_ENDED);
     session.say(Item::LogsWanted(wanted(false))).await;
     assert_eq!(lab.manager.log().await.subscription, "follow false");
 }

@@ -59,6 +59,10 @@ impl Running {
         self.commands.send(command).await.unwrap();
     }
 
+    fn asked(&self) -> crate::ledger::Asked {
+        self.ledger.lock().unwrap().asked
+    }
+
     async fn end(self) {
         self.stop.cancel();
         self.worker.await.unwrap();
@@ -85,7 +89,9 @@ async fn a_full_disk_starts_nothing_and_stops_what_it_must() {
     let disk = worker.ledger.lock().unwrap().swap_file(full_disk).unwrap();
     worker.tell(full([wanted(1, DesiredState::Shutdown), wanted(2, DesiredState::Running)])).await;
     eventually("the first is stopped", || runtime.running().is_empty()).await;
-    assert_eq!(runtime.starts(TaskId::from_bits(2)), 0);
+    let before = worker.asked().failed;
+    eventually("it was tried again", || worker.asked().failed > before + 1).await;
+    assert!(!runtime.has(TaskId::from_bits(2)), "a container was made of what was not saved");
     worker.ledger.lock().unwrap().swap_file(disk);
     eventually("the second runs once there is space", || runtime.running() == [TaskId::from_bits(2)]).await;
     worker.end().await;
@@ -102,7 +108,9 @@ async fn a_thousand_assignments_cost_few_writes() {
     worker.tell(full((0..TASKS).map(|number| wanted(number, DesiredState::Running)))).await;
     eventually("all run", || runtime.running().len() == 1000).await;
     eventually("all are to be reported", || worker.reports.take(usize::MAX).is_empty()).await;
-    assert!(worker.ledger.lock().unwrap().appends < 1000, "the writes are not grouped");
+    let asked = worker.asked();
+    assert!(asked.durable < 1000, "the writes are not grouped");
+    assert!(asked.durable >= 2, "assignments and starts must reach the disk first");
     worker.end().await;
 }
 
@@ -115,18 +123,15 @@ async fn settle(worker: &mut Worker) {
     }
 }
 
+async fn bare(ledger: Ledger, runtime: &Arc<FakeRuntime>) -> Worker {
+    let (runtime, clock) = (Arc::clone(runtime) as Arc<dyn Runtime>, Arc::new(SystemClock));
+    Worker::new(WorkerConfig { node: NodeId::from_bits(1), runtime, clock, reports: Arc::default(), ledger, boot_id: String::new() }).await
+}
+
 #[tokio::test]
 async fn a_lost_event_is_made_up_for() {
     let runtime = Arc::new(FakeRuntime::new());
-    let mut worker = Worker::new(WorkerConfig {
-        node: NodeId::from_bits(1),
-        runtime: Arc::clone(&runtime) as Arc<dyn Runtime>,
-        clock: Arc::new(SystemClock),
-        reports: Arc::default(),
-        ledger: Ledger::in_memory(),
-        boot_id: String::new(),
-    })
-    .await;
+    let mut worker = bare(Ledger::in_memory(), &runtime).await;
     let task = TaskId::from_bits(1);
     worker.hear(full([wanted(1, DesiredState::Running)]));
     settle(&mut worker).await;
@@ -136,6 +141,23 @@ async fn a_lost_event_is_made_up_for() {
     worker.look_again_at_all();
     settle(&mut worker).await;
     assert_eq!(worker.slots[&task].memory.status.state, TaskState::Failed);
+}
+
+#[tokio::test]
+async fn a_removal_that_was_cut_short_goes_on_without_managers() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = Arc::new(FakeRuntime::new());
+    let mut worker = bare(Ledger::open(folder.path()).unwrap().ledger, &runtime).await;
+    worker.hear(full([wanted(1, DesiredState::Running)]));
+    settle(&mut worker).await;
+    worker.hear(full([]));
+    // One round only: the agent dies while the container is being stopped.
+    worker.round().await;
+    drop(worker);
+    assert_eq!(runtime.running(), [TaskId::from_bits(1)]);
+    let mut worker = bare(Ledger::open(folder.path()).unwrap().ledger, &runtime).await;
+    settle(&mut worker).await;
+    assert!(!runtime.has(TaskId::from_bits(1)) && worker.slots.is_empty());
 }
 
 /// An agent that ends at any moment, again and again, and what it is told meanwhile.

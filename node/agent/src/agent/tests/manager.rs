@@ -22,6 +22,9 @@ use crate::{Dial, DialError};
 /// Longest wait for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Subscription of the message that stands for the end of a stream of lines.
+pub(super) const LOG_ENDED: &str = "ended";
+
 /// A channel without TLS.
 pub(super) struct Plain;
 
@@ -76,9 +79,11 @@ impl Dispatcher for Service {
 
     async fn publish_logs(&self, request: Request<Streaming<pb::PublishLogsRequest>>) -> Result<Response<pb::PublishLogsResponse>, Status> {
         let mut messages = request.into_inner();
-        while let Some(message) = messages.message().await? {
+        while let Ok(Some(message)) = messages.message().await {
             self.logs.send(message).await.map_err(|_| Status::unavailable("the test is over"))?;
         }
+        let ended = pb::PublishLogsRequest { subscription: LOG_ENDED.to_owned(), ..pb::PublishLogsRequest::default() };
+        self.logs.send(ended).await.map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(pb::PublishLogsResponse {}))
     }
 
