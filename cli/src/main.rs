@@ -21,7 +21,14 @@ use crate::arguments::{Arguments, Command};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 
+/// How the runtime starts this program as the parent of its containers. Hidden: it is no command for people.
+const SHIM: &str = "shim";
+
 fn main() -> ExitCode {
+    // Before anything that makes a thread: the shim forks.
+    if std::env::args_os().nth(1).is_some_and(|word| word == SHIM) {
+        cluster_runtime::shim::shim_main();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage::report(&error),

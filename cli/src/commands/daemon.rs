@@ -64,8 +64,7 @@ impl Daemon {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let file = Settings::read(self.config.as_deref()).map_err(wrong)?;
         let config = self.settings().over(file).complete().map_err(wrong)?;
-        let _ = config;
-        Err(Failure::new("E0900", "this build has no daemon yet"))
+        cluster_daemon::run(config).map_err(|error| Failure::new("E0204", format!("the daemon has ended: {error}")))
     }
 
     fn settings(self) -> Settings {
