@@ -74,7 +74,7 @@ pub fn build(record: &Record, paths: HostPaths<'_>, accounts: &Accounts) -> Resu
 }
 
 fn linux(record: &Record) -> Result<Value, SpecError> {
-    let capabilities = capabilities::of(&record.config.spec.container)?;
+    let capabilities = capabilities::of(&record.config.spec.container, &record.layout)?;
     Ok(json!({
         "namespaces": namespaces(record),
         "cgroupsPath": record.cgroup,

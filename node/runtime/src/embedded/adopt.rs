@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use cluster_network::namespace;
 use cluster_types::TaskId;
 
 use super::container::Container;
@@ -60,8 +61,8 @@ async fn find(shared: &Arc<Shared>, task: TaskId) -> Option<Arc<Container>> {
             container.set_running(&started);
             watch::spawn(shared, &container);
         }
-        // Prepared in this boot it is still good; its network namespace did not survive another one.
-        (None, None) if same_boot => {}
+        // Prepared in this boot it is still good, unless its network namespace went with the host that it was on.
+        (None, None) if same_boot && container.record.netns.as_deref().is_none_or(namespace::is_alive) => {}
         (None, None) => return None,
     }
     Some(container)

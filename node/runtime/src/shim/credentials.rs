@@ -12,6 +12,7 @@ use oci_spec::runtime::Spec;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
+use crate::cgroup::Layout;
 use crate::seccomp;
 use crate::spec::{SpecError, capabilities};
 
@@ -34,8 +35,8 @@ pub(super) struct Credentials {
 
 impl Credentials {
     /// Moves them out of a spec, whose process is root with every capability afterwards.
-    pub(super) fn take_from(spec: &mut Spec, container: &ContainerSpec) -> Result<Self, SpecError> {
-        let set = capabilities::of(container)?;
+    pub(super) fn take_from(spec: &mut Spec, container: &ContainerSpec, layout: &Layout) -> Result<Self, SpecError> {
+        let set = capabilities::of(container, layout)?;
         let filter = seccomp::program(&set)?;
         if let Some(linux) = spec.linux_mut() {
             linux.set_seccomp(None);

@@ -57,12 +57,12 @@ pub(super) fn run(folder: &Folder, record: &Record, output: &[OwnedFd; 2], pid_p
 
 fn launch(folder: &Folder, record: &Record, output: &[OwnedFd; 2], pid_pipe: &OwnedFd) -> Result<Started, LaunchError> {
     check_mount_sources(record)?;
-    let root_fd = root::mount(folder, &record.layers).map_err(failed("mount the root file system"))?;
+    let root_fd = root::mount(folder, record).map_err(failed("mount the root file system"))?;
     let accounts = root::accounts(root_fd.as_fd());
     let paths =
         HostPaths { root: &folder.root(), hosts: &folder.hosts(), hostname: &folder.hostname(), resolv_conf: &folder.resolv_conf() };
     let mut spec = spec::build(record, paths, &accounts)?;
-    let credentials = Credentials::take_from(&mut spec, &record.config.spec.container)?;
+    let credentials = Credentials::take_from(&mut spec, &record.config.spec.container, &record.layout)?;
     root::ensure_dir(root_fd.as_fd(), &credentials.dir)
         .map_err(|error| LaunchError::Rejected(format!("cannot use `{}` as the working directory: {error}", credentials.dir)))?;
     drop(root_fd);

@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
 use rustix::io::Errno;
@@ -15,14 +14,15 @@ use rustix::mount::{
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-use crate::record::{Folder, private_dir};
+use crate::cgroup::Layout;
+use crate::record::{Folder, Record, private_dir};
 use crate::spec::Accounts;
 
 /// Largest account file that is read, in bytes.
 const MAX_ACCOUNT_FILE: u64 = 1 << 20;
 
 /// Enters a mount namespace of its own and mounts the container's root there. Nothing is left to clean up when all its processes ended.
-pub(super) fn mount(folder: &Folder, layers: &[PathBuf]) -> io::Result<OwnedFd> {
+pub(super) fn mount(folder: &Folder, record: &Record) -> io::Result<OwnedFd> {
     // SAFETY: unsharing the mount namespace changes no memory; this process has one thread.
     #[expect(unsafe_code, reason = "unshare is unsafe for the sake of flags that are not used here")]
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
@@ -35,10 +35,10 @@ pub(super) fn mount(folder: &Folder, layers: &[PathBuf]) -> io::Result<OwnedFd> 
     rustix::fs::chmod(folder.upper(), Mode::from_raw_mode(0o755))?;
     let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     // The topmost layer first.
-    for layer in layers.iter().rev() {
+    for layer in record.layers.iter().rev() {
         fsconfig_set_string(&overlay, "lowerdir+", layer)?;
     }
-    if layers.is_empty() {
+    if record.layers.is_empty() {
         let empty = folder.0.join("empty");
         private_dir(&empty)?;
         fsconfig_set_string(&overlay, "lowerdir+", &empty)?;
@@ -48,7 +48,12 @@ pub(super) fn mount(folder: &Folder, layers: &[PathBuf]) -> io::Result<OwnedFd> 
     // What a container wrote outside its mounts never survives a reboot, so it need not be forced to the disk.
     fsconfig_set_flag(&overlay, "volatile")?;
     fsconfig_create(&overlay)?;
-    let mounted = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    // Device nodes of an image are of use only where the devices controller watches them.
+    let attributes = match record.layout {
+        Layout::Unified => MountAttrFlags::MOUNT_ATTR_NODEV,
+        Layout::Split { .. } => MountAttrFlags::empty(),
+    };
+    let mounted = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
     move_mount(&mounted, "", CWD, folder.root(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
     Ok(mounted)
 }

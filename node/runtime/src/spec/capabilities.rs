@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use cluster_types::ContainerSpec;
 
 use super::SpecError;
+use crate::cgroup::Layout;
 
 /// All capabilities by number (`linux/capability.h`), without `CAP_`.
 pub const ALL: [&str; 41] = [
@@ -72,11 +73,25 @@ const DEFAULT: [&str; 14] = [
 /// Capabilities by their names in [`ALL`].
 pub type Capabilities = BTreeSet<&'static str>;
 
+/// Makes device nodes. Harmless only where the devices controller says which ones may be used; the unified layout has none (it would take
+/// a BPF program), so nobody gets it there.
+const MKNOD: &str = "MKNOD";
+
 /// The capabilities of a container: `cap_drop: ALL` leaves only what is added, `cap_add: ALL` gives all but what is dropped by name.
 ///
 /// # Errors
-/// A name that is no capability.
-pub fn of(spec: &ContainerSpec) -> Result<Capabilities, SpecError> {
+/// A name that is no capability, or one that this host cannot give safely.
+pub fn of(spec: &ContainerSpec, layout: &Layout) -> Result<Capabilities, SpecError> {
+    let mut set = asked(spec)?;
+    if *layout == Layout::Unified && set.remove(MKNOD) && named(&spec.cap_add)?.1.contains(MKNOD) {
+        return Err(SpecError(
+            "the capability MKNOD is not given on a host with unified control groups: it would open every device".to_owned(),
+        ));
+    }
+    Ok(set)
+}
+
+fn asked(spec: &ContainerSpec) -> Result<Capabilities, SpecError> {
     let (add_all, added) = named(&spec.cap_add)?;
     let (drop_all, dropped) = named(&spec.cap_drop)?;
     let base: Capabilities = match (add_all, drop_all) {

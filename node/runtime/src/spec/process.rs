@@ -14,7 +14,7 @@ const DEFAULT_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 pub(super) fn process(record: &Record, accounts: &Accounts) -> Result<Value, SpecError> {
     let spec = &record.config.spec.container;
     let user = accounts.resolve(spec.user.as_deref().unwrap_or(&record.image.user), &spec.groups)?;
-    let names: BTreeSet<String> = capabilities::of(spec)?.iter().map(|name| format!("CAP_{name}")).collect();
+    let names: BTreeSet<String> = capabilities::of(spec, &record.layout)?.iter().map(|name| format!("CAP_{name}")).collect();
     // A process that is not root gets its capabilities from the bounding set by executing a file that has them, as after any execve.
     let held = if user.uid == 0 { names.clone() } else { BTreeSet::new() };
     Ok(json!({

@@ -170,6 +170,14 @@ fn what_makes_no_sense_is_refused_by_name() {
     assert!(try_build(&on_host, &Accounts::default()).is_err(), "a kernel parameter of the host's network was accepted");
 }
 
+#[test]
+fn nobody_makes_devices_where_none_are_watched() {
+    let set = |spec: &ContainerSpec| capabilities::of(spec, &Layout::Unified);
+    assert!(!set(&ContainerSpec::default()).unwrap().contains("MKNOD"));
+    assert!(set(&ContainerSpec { cap_add: strings(&["MKNOD"]), ..ContainerSpec::default() }).is_err());
+    assert!(!set(&ContainerSpec { cap_add: strings(&["ALL"]), ..ContainerSpec::default() }).unwrap().contains("MKNOD"));
+}
+
 proptest! {
     #[test]
     fn no_account_file_panics_or_makes_a_name_root(passwd: String, group: String, name in "[a-z]{1,8}") {
@@ -193,7 +201,7 @@ proptest! {
         add in proptest::collection::vec(proptest::sample::select(capabilities::ALL.to_vec()), 0..9),
     ) {
         let spec = ContainerSpec { cap_add: strings(&add), cap_drop: strings(&drop), ..ContainerSpec::default() };
-        let set = capabilities::of(&spec).unwrap();
+        let set = capabilities::of(&spec, &Layout::Split { controllers: Vec::new() }).unwrap();
         prop_assert!(add.iter().all(|name| set.contains(name)));
         prop_assert!(drop.iter().all(|name| add.contains(name) || !set.contains(name)));
     }
