@@ -23,6 +23,8 @@ use crate::dispatcher::reports::Reports;
 use crate::dispatcher::sessions::Sessions;
 use crate::logs::Broker;
 
+/// How long a majority may take to confirm that this manager still leads.
+const BARRIER: Duration = Duration::from_millis(1_200);
 /// Channels to other managers that are kept.
 const CHANNELS: usize = 64;
 
@@ -69,7 +71,7 @@ impl Core {
     /// The state as a majority knows it; without one, as this manager knows it.
     pub(crate) async fn read(&self) -> (Arc<View>, Freshness) {
         let freshness = match self.term() {
-            Some(_) => self.raft.barrier().await.map_or(Freshness::Stale, |_| Freshness::Current),
+            Some(_) => self.read_current().await.map_or(Freshness::Stale, |_| Freshness::Current),
             None => Freshness::Stale,
         };
         (self.raft.view(), freshness)
@@ -77,9 +79,10 @@ impl Core {
 
     /// The state as a majority knows it, for requests that will change it.
     pub(crate) async fn read_current(&self) -> Result<Arc<View>, ApiError> {
-        match self.raft.barrier().await {
-            Ok(_) => Ok(self.raft.view()),
-            Err(error) => Err(self.refused(error).await),
+        match tokio::time::timeout(BARRIER, self.raft.barrier()).await {
+            Ok(Ok(_)) => Ok(self.raft.view()),
+            Ok(Err(error)) => Err(self.refused(error).await),
+            Err(_) => Err(self.no_leader().await),
         }
     }
 

@@ -42,11 +42,10 @@ pub(crate) struct Subscription {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Asked {
     tasks: BTreeSet<TaskId>,
-    /// Streams that the node has opened, and how many of them are open.
-    streams: usize,
-    open: usize,
-    /// Requests that were sent to it.
-    requests: usize,
+    /// Requests that were sent to it, and whether each was answered in full.
+    requests: BTreeMap<String, bool>,
+    /// Whether it has answered at all.
+    answered: bool,
     /// It does not answer, or its stream broke: nothing more is expected.
     given_up: bool,
 }
@@ -54,7 +53,7 @@ struct Asked {
 impl Asked {
     /// Whether all its lines have come, as far as is known.
     fn is_done(&self) -> bool {
-        self.given_up || (self.open == 0 && self.streams >= self.requests)
+        self.given_up || self.requests.values().all(|done| *done)
     }
 }
 
@@ -76,7 +75,9 @@ impl Broker {
         self.lock().remove(id);
     }
 
-    fn get(&self, id: &str) -> Option<Arc<Subscription>> {
+    /// The subscription that a request to a node is of.
+    fn of_request(&self, request: &str) -> Option<Arc<Subscription>> {
+        let (id, _) = request.split_once('.')?;
         self.lock().get(id).cloned()
     }
 }
@@ -86,13 +87,18 @@ impl Subscription {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a node is asked for tasks. Gives those that it was not asked for before.
-    fn ask(&self, node: NodeId, tasks: impl IntoIterator<Item = TaskId>) -> Vec<TaskId> {
+    /// Notes that a node is asked for tasks. Gives those that it was not asked for before, and the id of the request: an agent answers
+    /// each id once.
+    fn ask(&self, node: NodeId, tasks: impl IntoIterator<Item = TaskId>) -> Option<(String, Vec<TaskId>)> {
         let mut nodes = self.nodes();
         let asked = nodes.entry(node).or_default();
         let new: Vec<TaskId> = tasks.into_iter().filter(|task| asked.tasks.insert(*task)).collect();
-        asked.requests += usize::from(!new.is_empty());
-        new
+        if new.is_empty() {
+            return None;
+        }
+        let request = format!("{}.{}", self.id, asked.requests.len());
+        asked.requests.insert(request.clone(), false);
+        Some((request, new))
     }
 
     /// Nothing more is expected of a node.
@@ -101,15 +107,18 @@ impl Subscription {
         self.changed.notify_one();
     }
 
-    /// A stream of a node opened (`true`) or ended.
-    fn stream(&self, node: NodeId, opens: bool) {
-        if let Some(asked) = self.nodes().get_mut(&node) {
-            if opens {
-                asked.streams += 1;
-                asked.open += 1;
-            } else {
-                asked.open = asked.open.saturating_sub(1);
-            }
+    /// A node begins to answer a request. Whether it was asked.
+    fn begins(&self, node: NodeId, request: &str) -> bool {
+        let mut nodes = self.nodes();
+        let Some(asked) = nodes.get_mut(&node) else { return false };
+        asked.answered |= asked.requests.contains_key(request);
+        asked.requests.contains_key(request)
+    }
+
+    /// A node's answer to a request has ended, in full or not.
+    fn ends(&self, node: NodeId, request: &str) {
+        if let Some(done) = self.nodes().get_mut(&node).and_then(|asked| asked.requests.get_mut(request)) {
+            *done = true;
         }
         self.changed.notify_one();
     }
@@ -124,7 +133,7 @@ impl Subscription {
 
     /// The nodes that were asked and have not answered at all.
     fn silent(&self) -> Vec<NodeId> {
-        self.nodes().iter().filter(|(_, asked)| asked.streams == 0 && !asked.given_up).map(|(node, _)| *node).collect()
+        self.nodes().iter().filter(|(_, asked)| !asked.answered && !asked.is_done()).map(|(node, _)| *node).collect()
     }
 
     /// Passes something on to the reader, and waits while it is slow. Whether it is still there.

@@ -60,7 +60,7 @@ impl Seats for SeatGiver {
     }
 }
 
-/// Whether the managers can reach a new one (failures D8). Any answer over mutual TLS will do.
+/// Whether the managers can reach a new one (failures D8). Any answer over mutual TLS will do: its services come up when it has its seat.
 async fn dial_back(core: &Core, address: SocketAddr) -> Result<(), ApiError> {
     let unreachable = |why: String| {
         ApiError::precondition(format!("the managers cannot reach the new one at {address}: {why}"))
@@ -69,7 +69,6 @@ async fn dial_back(core: &Core, address: SocketAddr) -> Result<(), ApiError> {
     let mut client = CaClient::new(core.channel(address)?);
     match tokio::time::timeout(DIAL_BACK, client.get_root(pb::GetRootRequest {})).await {
         Ok(Ok(_)) => Ok(()),
-        // Its services may not be up before it has its seat.
         Ok(Err(status)) if status.code() == Code::Unimplemented => Ok(()),
         Ok(Err(status)) => Err(unreachable(status.message().to_owned())),
         Err(_) => Err(unreachable(format!("no answer within {} s", DIAL_BACK.as_secs()))),

@@ -5,5 +5,13 @@ mod agent;
 #[path = "manager/testbed.rs"]
 mod testbed;
 
+#[path = "manager/control.rs"]
+mod control;
+#[path = "manager/logs.rs"]
+mod logs;
+#[path = "manager/members.rs"]
+mod members;
+#[path = "manager/security.rs"]
+mod security;
 #[path = "manager/services.rs"]
 mod services;

@@ -9,6 +9,7 @@ use cluster_types::{Change, Entry, EntryMode, Rejection, RequestId};
 
 use super::Core;
 use crate::request::Key;
+use crate::seat;
 
 impl Core {
     /// Proposes a request, all or nothing. Gives the state with it.
@@ -48,11 +49,21 @@ impl Core {
         }
     }
 
+    /// Whether a majority of the managers has answered lately.
+    fn hears_majority(&self) -> bool {
+        let (voters, reachable) = (self.raft.membership().voters, seat::reachable(self));
+        voters.iter().filter(|voter| reachable.contains(&voter.id)).count() > voters.len() / 2
+    }
+
     /// Why nothing could be written, for the one who asked.
     pub(crate) async fn refused(&self, error: ProposeError) -> ApiError {
         match error {
             ProposeError::NotLeader { .. } => self.no_leader().await,
             ProposeError::Unavailable(reason) => ApiError::unavailable(reason),
+            ProposeError::Timeout if !self.hears_majority() => {
+                let error = self.no_leader().await;
+                ApiError { message: format!("{}; the request may still be applied when they are back", error.message), ..error }
+            }
             ProposeError::Timeout => ApiError::new(Kind::Unavailable, code::TIMEOUT, error.to_string())
                 .hint("too few managers answer, or a disk is slow; see `cluster node ls`"),
             ProposeError::TooLarge { .. } => ApiError::new(Kind::Invalid, code::INVALID, error.to_string()),

@@ -16,16 +16,18 @@ impl Broker {
     /// Takes a node's lines until it has no more or the reader is gone.
     pub(crate) async fn publish(&self, core: &Core, node: NodeId, mut lines: Streaming<pb::PublishLogsRequest>) -> Result<(), Status> {
         let Some(first) = lines.message().await? else { return Ok(()) };
-        let Some(subscription) = self.get(&first.subscription).filter(|subscription| subscription.nodes().contains_key(&node)) else {
+        let request = first.subscription.clone();
+        let Some(subscription) = self.of_request(&request).filter(|subscription| subscription.begins(node, &request)) else {
             return Err(Status::not_found("nobody reads these logs, or not from this node"));
         };
-        let _open = Open::new(&subscription, node);
+        let open = Open { subscription, node, request };
+        let subscription = &open.subscription;
         let mut next = Some(first);
         while let Some(message) = next {
-            if message.subscription != subscription.id {
-                return Err(Status::invalid_argument("one stream is for one subscription"));
+            if message.subscription != open.request {
+                return Err(Status::invalid_argument("one stream answers one request"));
             }
-            if !pass_on(core, &subscription, node, message).await? {
+            if !pass_on(core, subscription, node, message).await? {
                 return Ok(());
             }
             next = tokio::select! {
@@ -64,21 +66,15 @@ async fn pass_on(core: &Core, subscription: &Subscription, node: NodeId, message
     Ok(true)
 }
 
-/// Counts a stream while it is open.
-struct Open<'a> {
-    subscription: &'a Arc<Subscription>,
+/// An answer while its stream is open.
+struct Open {
+    subscription: Arc<Subscription>,
     node: NodeId,
+    request: String,
 }
 
-impl<'a> Open<'a> {
-    fn new(subscription: &'a Arc<Subscription>, node: NodeId) -> Self {
-        subscription.stream(node, true);
-        Self { subscription, node }
-    }
-}
-
-impl Drop for Open<'_> {
+impl Drop for Open {
     fn drop(&mut self) {
-        self.subscription.stream(self.node, false);
+        self.subscription.ends(self.node, &self.request);
     }
 }

@@ -53,9 +53,12 @@ impl Reader {
             () = self.collect() => {},
         }
         self.core.logs.remove(&self.subscription.id);
-        let nodes: Vec<NodeId> = self.subscription.nodes().keys().copied().collect();
-        for session in nodes.into_iter().filter_map(|node| self.core.sessions.of(node)) {
-            session.send(Item::LogsDone(self.subscription.id.clone()));
+        let asked = std::mem::take(&mut *self.subscription.nodes());
+        for (node, asked) in asked {
+            let Some(session) = self.core.sessions.of(node) else { continue };
+            for (request, _) in asked.requests.into_iter().filter(|(_, done)| !done) {
+                session.send(Item::LogsDone(request));
+            }
         }
     }
 
@@ -94,17 +97,17 @@ impl Reader {
             }
         }
         for (node, tasks) in nodes {
-            let new = self.subscription.ask(node, tasks);
-            if !new.is_empty() && !self.send(node, &new) {
+            let Some((request, new)) = self.subscription.ask(node, tasks) else { continue };
+            if !self.send(node, request, &new) {
                 self.subscription.give_up(node);
                 self.subscription.notice(name(view, node), "the node is not connected: its lines are missing").await;
             }
         }
     }
 
-    fn send(&self, node: NodeId, tasks: &[TaskId]) -> bool {
+    fn send(&self, node: NodeId, subscription: String, tasks: &[TaskId]) -> bool {
         let wanted = pb::LogsWanted {
-            subscription: self.subscription.id.clone(),
+            subscription,
             tasks: tasks.iter().map(ToString::to_string).collect(),
             follow: self.wanted.follow,
             tail: self.wanted.tail,

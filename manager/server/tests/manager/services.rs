@@ -29,11 +29,11 @@ async fn a_lost_nodes_tasks_run_elsewhere() {
     bed.create("web", 2).await;
     bed.until_running("web", 2).await;
     let _stays = Agent::start("w2", "n", bed.channel(&second));
-    bed.until("w2 is ready", async || bed.node("w2").await.status.unwrap().state() == pb::NodeState::NodeReady).await;
+    bed.until_ready("w2").await;
     lost.kill();
-    bed.until("w1 is disconnected", async || bed.node("w1").await.status.unwrap().state() == pb::NodeState::NodeDisconnected).await;
+    bed.until_state("w1", pb::NodeState::NodeDisconnected).await;
     assert_eq!(bed.service("web").await.running, 2, "a broken session alone ends nothing");
-    bed.until("w1 is down", async || bed.node("w1").await.status.unwrap().state() == pb::NodeState::NodeDown).await;
+    bed.until_state("w1", pb::NodeState::NodeDown).await;
     let elsewhere = async || {
         let tasks = bed.tasks("web").await;
         tasks.iter().filter(|task| task.node_hostname == "w2" && task.status.as_ref().unwrap().state() == pb::TaskState::Running).count()

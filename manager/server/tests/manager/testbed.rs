@@ -1,6 +1,7 @@
 //! One manager in a temporary directory, with its port of mutual TLS and its unix socket.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +9,14 @@ use cluster_api::guard::GuardLayer;
 use cluster_api::incoming::{self, SocketConnection};
 use cluster_api::pb::ca_client::CaClient;
 use cluster_api::pb::control_client::ControlClient;
+use cluster_api::pb::raft_client::RaftClient;
 use cluster_api::{Credentials, pb, tls};
-use cluster_manager::{Birth, FIRST_RAFT_ID, Manager, ManagerConfig, NewCluster, SystemClock, TlsDial};
+use cluster_manager::{Birth, FIRST_RAFT_ID, Manager, ManagerConfig, NewCluster, TlsDial};
 use cluster_raft::{Raft, RaftConfig, Timing};
 use cluster_types::{JoinToken, NodeDescription, Platform, Reservation, Role};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::Status;
@@ -27,6 +30,7 @@ pub(crate) struct Bed {
     pub(crate) address: SocketAddr,
     pub(crate) credentials: Credentials,
     pub(crate) control: ControlClient<Channel>,
+    serving: Vec<JoinHandle<()>>,
     _dir: tempfile::TempDir,
 }
 
@@ -39,30 +43,65 @@ pub(crate) fn description(hostname: &str) -> NodeDescription {
     }
 }
 
-pub(crate) fn raft_config(dir: &std::path::Path, new: &NewCluster, address: SocketAddr, credentials: &Credentials) -> RaftConfig {
+fn raft_config(dir: &Path, raft_id: u64, address: SocketAddr, credentials: &Credentials) -> RaftConfig {
     let dial = Arc::new(TlsDial { credentials: credentials.clone() });
-    RaftConfig { dir: dir.join("raft"), raft_id: FIRST_RAFT_ID, cluster_id: new.cluster, address, dial, timing: Timing::default() }
+    let cluster_id = credentials.identity().cluster;
+    RaftConfig { dir: dir.join("raft"), raft_id, cluster_id, address, dial, timing: Timing::default() }
 }
 
 impl Bed {
     /// A new cluster of one manager, which leads.
     pub(crate) async fn new() -> Self {
+        Self::with(ManagerConfig::default()).await
+    }
+
+    pub(crate) async fn with(config: ManagerConfig) -> Self {
+        // Shown when a test fails; `RUST_LOG` chooses what.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
         let dir = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let clock = SystemClock::default();
         let certificate_lifetime = Duration::from_secs(3600);
         let birth = Birth { name: "test".into(), description: description("m1"), address, certificate_lifetime };
-        let new = NewCluster::make(birth, &clock).unwrap();
+        let new = NewCluster::make(birth, config.clock.as_ref()).unwrap();
         let credentials = new.credentials().unwrap();
-        let raft = Raft::bootstrap(raft_config(dir.path(), &new, address, &credentials)).await.unwrap();
-        new.found(&raft, &clock).await.unwrap();
-        let manager = Manager::start(ManagerConfig::default(), raft, credentials.clone());
+        let raft = Raft::bootstrap(raft_config(dir.path(), FIRST_RAFT_ID, address, &credentials)).await.unwrap();
+        new.found(&raft, config.clock.as_ref()).await.unwrap();
+        Self::serve(dir, listener, config, raft, credentials).await
+    }
+
+    /// Another manager of this cluster: it joins, opens its port, asks for its seat, and starts.
+    pub(crate) async fn join_manager(&self, hostname: &str) -> Self {
+        let credentials = self.join_with(&self.token(Role::Manager).await, hostname).await.unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let early = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
+        let early = incoming::tls(early, tls::server_config(&credentials).unwrap());
+        let early = tokio::spawn(Server::builder().add_routes(tonic::service::Routes::default()).serve_with_incoming(early));
+        let request = pb::SeatRequest { address: address.to_string() };
+        let seat = RaftClient::new(self.channel(&credentials)).seat(request).await.unwrap().into_inner();
+        early.abort();
+        let dir = tempfile::tempdir().unwrap();
+        let raft = Raft::start(raft_config(dir.path(), seat.raft_id, address, &credentials)).await.unwrap();
+        Self::serve(dir, TcpListener::from_std(listener).unwrap(), ManagerConfig::default(), raft, credentials).await
+    }
+
+    async fn serve(dir: tempfile::TempDir, listener: TcpListener, config: ManagerConfig, raft: Raft, credentials: Credentials) -> Self {
+        let address = listener.local_addr().unwrap();
+        let manager = Manager::start(config, raft, credentials.clone());
         let connections = incoming::tls(listener, tls::server_config(&credentials).unwrap());
         let server = Server::builder().layer(GuardLayer::new(manager.admit())).add_routes(manager.serve());
-        tokio::spawn(server.serve_with_incoming(connections));
-        let control = socket(&dir.path().join("socket"), &manager).await;
-        Self { manager, address, credentials, control, _dir: dir }
+        let port = tokio::spawn(async move { drop(server.serve_with_incoming(connections).await) });
+        let (control, socket) = socket(&dir.path().join("socket"), &manager);
+        Self { manager, address, credentials, control, serving: vec![port, socket], _dir: dir }
+    }
+
+    /// The manager's process dies: its port and its Raft are gone.
+    pub(crate) async fn kill(self) {
+        self.serving.iter().for_each(JoinHandle::abort);
+        self.manager.raft().shutdown().await;
     }
 
     pub(crate) async fn token(&self, role: Role) -> JoinToken {
@@ -119,6 +158,19 @@ impl Bed {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
     }
 
+    pub(crate) async fn until_state(&self, node: &str, state: pb::NodeState) {
+        self.until(&format!("{node} is {state:?}"), async || self.node(node).await.status.unwrap().state() == state).await;
+    }
+
+    pub(crate) async fn until_ready(&self, node: &str) {
+        self.until_state(node, pb::NodeState::NodeReady).await;
+    }
+
+    pub(crate) async fn scale(&self, name: &str, replicas: u64) -> pb::Service {
+        let request = pb::UpdateServiceRequest { reference: name.into(), spec: Some(spec(name, replicas)), ..Default::default() };
+        self.control.clone().update_service(request).await.unwrap().into_inner().service.unwrap()
+    }
+
     pub(crate) async fn until_running(&self, name: &str, replicas: u64) {
         self.until("the service runs", async || self.service(name).await.running == replicas).await;
     }
@@ -140,15 +192,15 @@ pub(crate) fn spec(name: &str, replicas: u64) -> pb::ServiceSpec {
 }
 
 /// Serves the manager's unix socket and connects to it.
-pub(crate) async fn socket(path: &std::path::Path, manager: &Manager) -> ControlClient<Channel> {
+fn socket(path: &Path, manager: &Manager) -> (ControlClient<Channel>, JoinHandle<()>) {
     let listener = UnixListenerStream::new(UnixListener::bind(path).unwrap());
     let connections = listener.map(|stream| stream.map(SocketConnection));
     let server = Server::builder().layer(GuardLayer::new(manager.admit())).add_routes(manager.control());
-    tokio::spawn(server.serve_with_incoming(connections));
+    let serving = tokio::spawn(async move { drop(server.serve_with_incoming(connections).await) });
     let path = path.to_owned();
     let connector = tower::service_fn(move |_| {
         let path = path.clone();
         async move { UnixStream::connect(path).await.map(TokioIo::new) }
     });
-    ControlClient::new(Endpoint::from_static("http://socket").connect_with_connector_lazy(connector))
+    (ControlClient::new(Endpoint::from_static("http://socket").connect_with_connector_lazy(connector)), serving)
 }
