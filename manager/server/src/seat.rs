@@ -67,10 +67,10 @@ async fn dial_back(core: &Core, address: SocketAddr) -> Result<(), ApiError> {
             .hint("open that port between the managers, or give another address with --advertise-addr")
     };
     let mut client = CaClient::new(core.channel(address)?);
-    match tokio::time::timeout(DIAL_BACK, client.get_root(pb::GetRootRequest {})).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(status)) if status.code() == Code::Unimplemented => Ok(()),
-        Ok(Err(status)) => Err(unreachable(status.message().to_owned())),
+    let answer = tokio::time::timeout(DIAL_BACK, client.get_root(pb::GetRootRequest {})).await;
+    match answer.map(|answer| answer.map_err(|status| (status.code(), status))) {
+        Ok(Err((Code::Unavailable | Code::Unknown | Code::Cancelled, status))) => Err(unreachable(status.message().to_owned())),
+        Ok(Ok(_) | Err(_)) => Ok(()),
         Err(_) => Err(unreachable(format!("no answer within {} s", DIAL_BACK.as_secs()))),
     }
 }

@@ -1,8 +1,10 @@
 //! One manager in a temporary directory, with its port of mutual TLS and its unix socket.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use cluster_api::guard::GuardLayer;
@@ -14,13 +16,17 @@ use cluster_api::{Credentials, pb, tls};
 use cluster_manager::{Birth, FIRST_RAFT_ID, Manager, ManagerConfig, NewCluster, TlsDial};
 use cluster_raft::{Raft, RaftConfig, Timing};
 use cluster_types::{JoinToken, NodeDescription, Platform, Reservation, Role};
+use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::Status;
+use tonic::body::Body;
+use tonic::service::Routes;
 use tonic::transport::{Channel, Endpoint, Server};
+use tower::{Layer as _, ServiceExt as _};
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,6 +36,7 @@ pub(crate) struct Bed {
     pub(crate) address: SocketAddr,
     pub(crate) credentials: Credentials,
     pub(crate) control: ControlClient<Channel>,
+    gate: Gate,
     serving: Vec<JoinHandle<()>>,
     _dir: tempfile::TempDir,
 }
@@ -68,38 +75,40 @@ impl Bed {
         let credentials = new.credentials().unwrap();
         let raft = Raft::bootstrap(raft_config(dir.path(), FIRST_RAFT_ID, address, &credentials)).await.unwrap();
         new.found(&raft, config.clock.as_ref()).await.unwrap();
-        Self::serve(dir, listener, config, raft, credentials).await
+        Self::serve(dir, address, open(listener, &credentials), config, raft, credentials)
     }
 
     /// Another manager of this cluster: it joins, opens its port, asks for its seat, and starts.
     pub(crate) async fn join_manager(&self, hostname: &str) -> Self {
         let credentials = self.join_with(&self.token(Role::Manager).await, hostname).await.unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let early = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
-        let early = incoming::tls(early, tls::server_config(&credentials).unwrap());
-        let early = tokio::spawn(Server::builder().add_routes(tonic::service::Routes::default()).serve_with_incoming(early));
+        let (gate, port) = open(listener, &credentials);
         let request = pb::SeatRequest { address: address.to_string() };
         let seat = RaftClient::new(self.channel(&credentials)).seat(request).await.unwrap().into_inner();
-        early.abort();
         let dir = tempfile::tempdir().unwrap();
         let raft = Raft::start(raft_config(dir.path(), seat.raft_id, address, &credentials)).await.unwrap();
-        Self::serve(dir, TcpListener::from_std(listener).unwrap(), ManagerConfig::default(), raft, credentials).await
+        Self::serve(dir, address, (gate, port), ManagerConfig::default(), raft, credentials)
     }
 
-    async fn serve(dir: tempfile::TempDir, listener: TcpListener, config: ManagerConfig, raft: Raft, credentials: Credentials) -> Self {
-        let address = listener.local_addr().unwrap();
+    fn serve(
+        dir: tempfile::TempDir,
+        address: SocketAddr,
+        (gate, port): (Gate, JoinHandle<()>),
+        config: ManagerConfig,
+        raft: Raft,
+        credentials: Credentials,
+    ) -> Self {
         let manager = Manager::start(config, raft, credentials.clone());
-        let connections = incoming::tls(listener, tls::server_config(&credentials).unwrap());
-        let server = Server::builder().layer(GuardLayer::new(manager.admit())).add_routes(manager.serve());
-        let port = tokio::spawn(async move { drop(server.serve_with_incoming(connections).await) });
+        *gate.0.lock().unwrap() = Some((manager.serve(), GuardLayer::new(manager.admit())));
         let (control, socket) = socket(&dir.path().join("socket"), &manager);
-        Self { manager, address, credentials, control, serving: vec![port, socket], _dir: dir }
+        Self { manager, address, credentials, control, gate, serving: vec![port, socket], _dir: dir }
     }
 
     /// The manager's process dies: its port and its Raft are gone.
     pub(crate) async fn kill(self) {
+        // Connections that are open outlive the port's task.
+        *self.gate.0.lock().unwrap() = None;
         self.serving.iter().for_each(JoinHandle::abort);
         self.manager.raft().shutdown().await;
     }
@@ -189,6 +198,43 @@ pub(crate) fn spec(name: &str, replicas: u64) -> pb::ServiceSpec {
         ports: Vec::new(),
     };
     (&spec).into()
+}
+
+/// A port whose services come later: it must be open before a manager asks for its seat.
+#[derive(Clone, Default)]
+struct Gate(Arc<Mutex<Option<(Routes, GuardLayer)>>>);
+
+fn open(listener: TcpListener, credentials: &Credentials) -> (Gate, JoinHandle<()>) {
+    let gate = Gate::default();
+    let connections = incoming::tls(listener, tls::server_config(credentials).unwrap());
+    let routes = Routes::from(Routes::default().into_axum_router().fallback_service(gate.clone()));
+    let port = tokio::spawn(async move { drop(Server::builder().add_routes(routes).serve_with_incoming(connections).await) });
+    (gate, port)
+}
+
+impl<B> tower::Service<http::Request<B>> for Gate
+where
+    B: http_body_util::BodyExt<Data = bytes::Bytes, Error: Into<tower::BoxError>> + Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let behind = self.0.lock().unwrap().clone();
+        Box::pin(async move {
+            let Some((routes, guard)) = behind else { return Ok(Status::failed_precondition("not ready yet").into_http()) };
+            let service = tower::service_fn(move |request| {
+                let routes = routes.clone();
+                async move { routes.oneshot(request).await.map(|response| response.map(Body::new)) }
+            });
+            guard.layer(service).oneshot(request.map(Body::new)).await
+        })
+    }
 }
 
 /// Serves the manager's unix socket and connects to it.
