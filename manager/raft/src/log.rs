@@ -18,6 +18,9 @@ pub mod segment;
 pub mod store;
 pub mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 /// Why the log cannot be used.

@@ -21,8 +21,9 @@ use super::{LogError, segment};
 use crate::disk::{Disk, DiskFile};
 use crate::types::{LogId, Types, Vote};
 
-/// A frame is written when its records take this much, in bytes. With one entry more (at most 1 MiB) it fits a segment.
-const FRAME_BYTES: usize = 2 << 20;
+/// A segment holds at least this many frames: a frame is written when its records take that part. With one entry more (at most 1 MiB)
+/// it still fits.
+const FRAMES_PER_SEGMENT: u64 = 4;
 /// Most jobs in one batch.
 const BATCH: usize = 4096;
 /// Time between two tries to write, while the disk is full.
@@ -171,7 +172,7 @@ impl Task {
         if let Record::Entry(entry) = record {
             self.body_last = self.body_last.max(Some(entry.log_id.index));
         }
-        if self.body.len() < FRAME_BYTES { Ok(()) } else { self.write_frame() }
+        if (self.body.len() as u64) < self.reserve.size() / FRAMES_PER_SEGMENT { Ok(()) } else { self.write_frame() }
     }
 
     /// The end of a batch: the commit mark, the last frame, and those segments that a purge has freed.

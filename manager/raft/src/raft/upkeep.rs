@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use openraft::async_runtime::WatchReceiver;
+use openraft::metrics::RaftDataMetrics;
 
+use super::Raft;
+use super::error::MembershipError;
 use crate::log::store::LogStore;
 use crate::machine::Machine;
 use crate::types::Types;
@@ -14,6 +17,26 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LOG_BYTES: usize = 32 << 20;
 /// Looks between two tries to hand the lead on: the next manager's disk may be full as well.
 const HANDOVER: u32 = 10;
+
+impl Raft {
+    /// Makes a snapshot now and lets go of the entries that it covers. Raft does so by itself; an operator may want it before a backup.
+    ///
+    /// # Errors
+    /// `Stopped` only.
+    pub async fn snapshot_and_purge(&self) -> Result<(), MembershipError> {
+        let raft = &self.inner.raft;
+        let stopped = |error: &dyn std::fmt::Display| MembershipError::Stopped(error.to_string());
+        let applied = raft.data_metrics().borrow_watched().last_applied;
+        raft.trigger().snapshot().await.map_err(|fatal| stopped(&fatal))?;
+        let covered = |data: &RaftDataMetrics<Types>| data.snapshot >= applied;
+        let mut data = raft.data_metrics();
+        while !covered(&data.borrow_and_update()) {
+            data.changed().await.map_err(|error| stopped(&error))?;
+        }
+        let upto = data.borrow_watched().snapshot.map_or(0, |id| id.index);
+        raft.trigger().purge_log(upto).await.map_err(|fatal| stopped(&fatal))
+    }
+}
 
 /// Looks once a second until Raft stops.
 pub(super) async fn run(raft: openraft::Raft<Types, Machine>, log: LogStore, id: u64) {
