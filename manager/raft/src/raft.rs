@@ -10,6 +10,7 @@ pub mod membership;
 pub mod propose;
 pub mod status;
 mod upkeep;
+pub mod vigil;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use config::RaftConfig;
 use error::StartError;
 use identity::Identity;
 use leadership::Leadership;
+use vigil::Vigil;
 
 /// This manager's part of the group.
 #[derive(Clone)]
@@ -48,6 +50,7 @@ struct Inner {
     snapshots: Arc<Snapshots>,
     config: RaftConfig,
     leadership: watch::Receiver<Leadership>,
+    vigil: Arc<Vigil>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -83,7 +86,9 @@ impl Raft {
         let opening = config.clone();
         let opened = tokio::task::spawn_blocking(move || Opened::open(&opening));
         let Opened { log, publisher, snapshots, machine } = opened.await.map_err(|error| StartError::Stopped(error.to_string()))??;
-        let network = Network::new(config.raft_id, config.cluster_id, config.dial.clone(), config.timing.append_deadline());
+        let vigil = Arc::<Vigil>::default();
+        let network = Network::new(&config, vigil.clone());
+        let peers = network.peers();
         let raft = openraft::Raft::new(config.raft_id, settings, network, log.clone(), machine)
             .await
             .map_err(|error| StartError::Stopped(error.to_string()))?;
@@ -91,8 +96,9 @@ impl Raft {
         let tasks = vec![
             tokio::spawn(leadership::follow(raft.clone(), sender)),
             tokio::spawn(upkeep::run(raft.clone(), log.clone(), config.raft_id)),
+            tokio::spawn(vigil::keep(vigil.clone(), raft.clone(), leadership.clone(), peers)),
         ];
-        Ok(Self { inner: Arc::new(Inner { raft, log, publisher, snapshots, config, leadership, tasks }) })
+        Ok(Self { inner: Arc::new(Inner { raft, log, publisher, snapshots, config, leadership, vigil, tasks }) })
     }
 
     /// The newest state that this manager has applied. No I/O; on a follower, and on a leader that has just been replaced, it may be old:
@@ -112,7 +118,7 @@ impl Raft {
     #[must_use]
     pub fn service(&self, seats: Arc<dyn Seats>) -> RaftServer<Service> {
         let label = Label { cluster: self.inner.config.cluster_id, target: self.inner.config.raft_id };
-        Service::new(label, self.inner.raft.clone(), self.inner.snapshots.clone(), seats)
+        Service::new(label, self.inner.raft.clone(), self.inner.snapshots.clone(), self.inner.vigil.clone(), seats)
     }
 
     /// Stops taking part and closes the log. What was acknowledged is on disk.

@@ -232,7 +232,7 @@ impl Task {
                 // Space was promised, but some file systems copy on write. Nothing is acknowledged yet, so waiting is safe.
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                     self.reserve.note_full();
-                    thread::sleep(RETRY);
+                    wait();
                 }
                 result => return result.map_err(LogError::io("writing a segment")),
             }
@@ -275,4 +275,9 @@ impl FitOrClose for Option<Active> {
         closed.push(active.segment);
         None
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer has a thread of its own")]
+fn wait() {
+    thread::sleep(RETRY);
 }

@@ -81,7 +81,7 @@ impl Snapshots {
                     if !std::mem::replace(&mut told, true) {
                         tracing::warn!(bytes = bytes.len(), "the disk is full: the snapshot waits for room");
                     }
-                    thread::sleep(RETRY);
+                    wait();
                 }
                 written => {
                     let file = written?;
@@ -127,4 +127,9 @@ impl Snapshots {
         *current = Some((meta.clone(), file.kept()));
         Ok(())
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "it runs on a thread that may block")]
+fn wait() {
+    thread::sleep(RETRY);
 }

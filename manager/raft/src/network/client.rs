@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cluster_api::pb::raft_client::RaftClient;
@@ -27,6 +27,8 @@ use super::dial::Dial;
 use super::wire::{Label, MESSAGE_BYTES, PIECE_BYTES, read};
 use crate::machine::FileSnapshot;
 use crate::machine::snapshot::SnapshotFile;
+use crate::raft::config::RaftConfig;
+use crate::raft::vigil::Vigil;
 use crate::types::{Types, Vote};
 
 /// Slowest transfer of a snapshot that is waited for, in bytes a second, after [`SNAPSHOT_START`].
@@ -36,24 +38,59 @@ const SNAPSHOT_START: Duration = Duration::from_secs(30);
 
 /// Makes clients. All clients of one peer share a channel, but a snapshot has its own, so that it does not hold up heartbeats.
 pub struct Network {
-    id: u64,
+    peers: Peers,
+    vigil: Arc<Vigil>,
+    append_deadline: Duration,
+}
+
+/// The channels to the other managers. A clone shares them.
+#[derive(Clone)]
+pub struct Peers {
+    pub(crate) id: u64,
     cluster: ClusterId,
     dial: Arc<dyn Dial>,
-    append_deadline: Duration,
-    channels: HashMap<SocketAddr, Channel>,
+    channels: Arc<Mutex<HashMap<SocketAddr, Channel>>>,
+}
+
+impl Peers {
+    /// The shared channel to an address.
+    fn channel(&self, address: SocketAddr) -> Channel {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        channels.entry(address).or_insert_with(|| self.dial.dial(address)).clone()
+    }
+
+    /// A stub for calls to an address, and the label for `target`.
+    pub(crate) fn stub(&self, target: u64, address: SocketAddr) -> (RaftClient<Channel>, Label) {
+        (stub(self.channel(address)), Label { cluster: self.cluster, target })
+    }
+}
+
+fn stub(channel: Channel) -> RaftClient<Channel> {
+    RaftClient::new(channel).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES)
 }
 
 impl Network {
-    /// A network for the manager with Raft id `id`.
-    pub fn new(id: u64, cluster: ClusterId, dial: Arc<dyn Dial>, append_deadline: Duration) -> Self {
-        Self { id, cluster, dial, append_deadline, channels: HashMap::new() }
+    /// A network for the manager of `config`, whose votes say what `vigil` knows.
+    pub fn new(config: &RaftConfig, vigil: Arc<Vigil>) -> Self {
+        let (id, cluster, dial) = (config.raft_id, config.cluster_id, config.dial.clone());
+        let peers = Peers { id, cluster, dial, channels: Arc::default() };
+        Self { peers, vigil, append_deadline: config.timing.append_deadline() }
+    }
+
+    /// The channels, for other calls than openraft's.
+    pub(crate) fn peers(&self) -> Peers {
+        self.peers.clone()
     }
 
     fn client(&self, target: u64, node: &BasicNode, channel: Option<Channel>) -> Client {
-        let client = channel
-            .map(|channel| RaftClient::new(channel).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES));
-        let label = Label { cluster: self.cluster, target };
-        Client { id: self.id, label, address: node.addr.clone(), client, append_deadline: self.append_deadline }
+        Client {
+            id: self.peers.id,
+            label: Label { cluster: self.peers.cluster, target },
+            address: node.addr.clone(),
+            client: channel.map(stub),
+            vigil: self.vigil.clone(),
+            append_deadline: self.append_deadline,
+        }
     }
 }
 
@@ -61,15 +98,12 @@ impl RaftNetworkFactory<Types> for Network {
     type Network = Client;
 
     async fn new_client(&mut self, target: u64, node: &BasicNode) -> Client {
-        let channel = node.addr.parse().ok().map(|address| {
-            let dial = &self.dial;
-            self.channels.entry(address).or_insert_with(|| dial.dial(address)).clone()
-        });
+        let channel = node.addr.parse().ok().map(|address| self.peers.channel(address));
         self.client(target, node, channel)
     }
 
     async fn new_snapshot_client(&mut self, target: u64, node: &BasicNode) -> Client {
-        let channel = node.addr.parse().ok().map(|address| self.dial.dial(address));
+        let channel = node.addr.parse().ok().map(|address| self.peers.dial.dial(address));
         self.client(target, node, channel)
     }
 }
@@ -81,6 +115,7 @@ pub struct Client {
     address: String,
     /// None when the address cannot be read.
     client: Option<RaftClient<Channel>>,
+    vigil: Arc<Vigil>,
     append_deadline: Duration,
 }
 
@@ -169,6 +204,7 @@ impl RaftNetworkV2<Types> for Client {
     }
 
     async fn vote(&mut self, request: VoteRequest<Types>, option: RPCOption) -> Result<VoteResponse<Types>, CallError> {
+        let request = (request, self.vigil.gone());
         self.call(RPCTypes::Vote, option.soft_ttl(), &request, |mut client, message| async move { client.vote(message).await }).await
     }
 

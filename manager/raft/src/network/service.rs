@@ -2,11 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use cluster_api::pb::raft_server::{Raft as RaftRpc, RaftServer};
 use cluster_api::pb::{RaftMessage, SeatRequest, SeatResponse, SnapshotPiece};
+use futures::Stream;
 use openraft::Snapshot;
+use openraft::async_runtime::WatchReceiver;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -14,6 +17,7 @@ use super::wire::{Label, MESSAGE_BYTES};
 use crate::machine::Machine;
 use crate::machine::snapshot::{SnapshotFile, Temporary};
 use crate::machine::snapshots::Snapshots;
+use crate::raft::vigil::Vigil;
 use crate::types::{SnapshotMeta, Types, Vote};
 
 /// Largest snapshot that is received, in bytes.
@@ -31,6 +35,7 @@ pub struct Service {
     label: Label,
     raft: openraft::Raft<Types, Machine>,
     snapshots: Arc<Snapshots>,
+    vigil: Arc<Vigil>,
     seats: Arc<dyn Seats>,
 }
 
@@ -39,9 +44,10 @@ impl Service {
         label: Label,
         raft: openraft::Raft<Types, Machine>,
         snapshots: Arc<Snapshots>,
+        vigil: Arc<Vigil>,
         seats: Arc<dyn Seats>,
     ) -> RaftServer<Self> {
-        let service = Self { label, raft, snapshots, seats };
+        let service = Self { label, raft, snapshots, vigil, seats };
         RaftServer::new(service).max_decoding_message_size(MESSAGE_BYTES).max_encoding_message_size(MESSAGE_BYTES)
     }
 
@@ -105,7 +111,9 @@ impl RaftRpc for Service {
     }
 
     async fn vote(&self, request: Request<RaftMessage>) -> Result<Response<RaftMessage>, Status> {
-        let message: VoteRequest<Types> = self.label.open(request.get_ref())?;
+        let (mut message, gone): (VoteRequest<Types>, Option<u64>) = self.label.open(request.get_ref())?;
+        // Both lost the same leader: its lease is no reason to wait.
+        message.leadership_transfer |= gone.is_some() && gone == self.vigil.gone();
         self.answer(&self.raft.vote(message).await.map_err(stopped)?)
     }
 
@@ -123,6 +131,26 @@ impl RaftRpc for Service {
     async fn transfer_leader(&self, request: Request<RaftMessage>) -> Result<Response<RaftMessage>, Status> {
         let message: TransferLeaderRequest<Types> = self.label.open(request.get_ref())?;
         self.answer(&self.raft.handle_transfer_leader(message).await.map_err(stopped)?)
+    }
+
+    type FollowStream = Pin<Box<dyn Stream<Item = Result<RaftMessage, Status>> + Send>>;
+
+    async fn follow(&self, request: Request<RaftMessage>) -> Result<Response<Self::FollowStream>, Status> {
+        self.label.open::<()>(request.get_ref())?;
+        let mut metrics = self.raft.server_metrics();
+        if self.raft.metrics().borrow_watched().running_state.is_err() {
+            return Err(stopped("it was shut down"));
+        }
+        let end = async move {
+            while metrics.changed().await.is_ok() {}
+            Err(stopped("it was shut down"))
+        };
+        Ok(Response::new(Box::pin(futures::stream::once(end))))
+    }
+
+    async fn gone(&self, request: Request<RaftMessage>) -> Result<Response<RaftMessage>, Status> {
+        let leader: u64 = self.label.open(request.get_ref())?;
+        self.answer(&self.vigil.agrees(leader).await)
     }
 
     async fn seat(&self, request: Request<SeatRequest>) -> Result<Response<SeatResponse>, Status> {
