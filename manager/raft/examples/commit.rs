@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p cluster-raft --example commit`
 
+#![expect(clippy::expect_used, reason = "a measurement that fails has no figure")]
+
 #[path = "../tests/support/group.rs"]
 mod group;
 

@@ -65,19 +65,28 @@ pub(super) async fn keep(
 ) {
     loop {
         let now = *leadership.borrow_and_update();
-        vigil.gone.send_replace(None);
-        let watching = async {
-            if let Some((leader, address)) = now.leader.filter(|(leader, _)| *leader != peers.id) {
-                lost(&peers, leader, address).await;
-                tracing::warn!(leader, "the leader's process is gone");
-                vigil.gone.send_replace(Some(leader));
-                replace(&raft, &peers, leader, address).await;
-            } else {
-                std::future::pending::<()>().await;
+        let known = now.leader;
+        if known.is_some() {
+            vigil.gone.send_replace(None);
+        }
+        let Some((leader, address)) = known.filter(|(leader, _)| *leader != peers.id) else {
+            // Nobody is watched: this manager leads, or nobody is known to.
+            if leadership.changed().await.is_err() {
+                return;
             }
+            continue;
         };
+        let mut following = leadership.clone();
+        let watching = async {
+            lost(&peers, leader, address).await;
+            tracing::warn!(leader, "the leader's process is gone");
+            vigil.gone.send_replace(Some(leader));
+            replace(&raft, &peers, &leadership, leader, address).await;
+        };
+        // While votes are given, nobody is known to lead: what this manager knows of the old leader stays until there is a new one.
+        let other = following.wait_for(|seen| seen.leader.is_some() && (seen.leader != known || seen.term != now.term));
         tokio::select! {
-            changed = leadership.changed() => if changed.is_err() { return },
+            other = other => if other.is_err() { return },
             // It came back before anybody was elected.
             () = watching => {}
         }
@@ -103,14 +112,24 @@ async fn lost(peers: &Peers, leader: u64, address: SocketAddr) {
 }
 
 /// Stands for election when it is this manager's turn and a majority agrees; ends when the leader answers again.
-async fn replace(raft: &openraft::Raft<Types, Machine>, peers: &Peers, leader: u64, address: SocketAddr) {
+async fn replace(
+    raft: &openraft::Raft<Types, Machine>,
+    peers: &Peers,
+    leadership: &watch::Receiver<Leadership>,
+    leader: u64,
+    address: SocketAddr,
+) {
+    let mut term = leadership.borrow().term;
     loop {
         let voters = voters(raft);
-        if let Some(rank) = voters.keys().filter(|id| **id != leader).position(|id| *id == peers.id) {
-            sleep(STEP * u32::try_from(rank).unwrap_or(u32::MAX)).await;
-            if agreed(peers, leader, &voters).await && raft.trigger().elect(false).await.is_err() {
-                return;
-            }
+        let others = voters.keys().filter(|id| **id != leader);
+        let rank = others.clone().position(|id| *id == peers.id).and_then(|rank| u32::try_from(rank).ok());
+        sleep(STEP * rank.unwrap_or(0)).await;
+        let newest = leadership.borrow().term;
+        // A newer term means that somebody stands already.
+        let turn = rank.is_some() && std::mem::replace(&mut term, newest) == newest;
+        if turn && agreed(peers, leader, &voters).await && raft.trigger().elect(false).await.is_err() {
+            return;
         }
         sleep(RETRY).await;
         if answers(peers, leader, address).await {

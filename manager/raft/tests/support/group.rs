@@ -2,6 +2,7 @@
 //! of whatever it does and closes its connections, as the kernel does for a killed process.
 
 #![allow(dead_code, reason = "each program that includes this uses a part of it")]
+#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a test may panic and block")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
