@@ -5,8 +5,10 @@
 //! - [`wire`]: from openraft's messages to ours.
 //! - [`client`]: the sending end, one channel for each peer.
 //! - [`service`]: the receiving end.
+//! - [`pipeline`]: both ends of appends in a row.
 
 pub mod client;
 pub mod dial;
+pub mod pipeline;
 pub mod service;
 pub mod wire;

@@ -11,6 +11,8 @@ use std::time::Duration;
 use cluster_api::pb::raft_client::RaftClient;
 use cluster_api::pb::{RaftMessage, SnapshotPiece};
 use cluster_types::ClusterId;
+use futures::Stream;
+use openraft::base::BoxFuture;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{RPCOption, RPCTypes};
 use openraft::raft::{
@@ -24,6 +26,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use super::dial::Dial;
+use super::pipeline::{self, Appended};
 use super::wire::{Label, MESSAGE_BYTES, PIECE_BYTES, read};
 use crate::machine::FileSnapshot;
 use crate::machine::snapshot::SnapshotFile;
@@ -201,6 +204,19 @@ impl RaftNetworkV2<Types> for Client {
         // The peer answers when its disk has synced; openraft's limit is one heartbeat, which a busy disk does not keep.
         let deadline = option.hard_ttl().max(self.append_deadline);
         self.call(RPCTypes::AppendEntries, deadline, &request, |mut client, message| async move { client.append(message).await }).await
+    }
+
+    fn stream_append<'s, S>(&'s mut self, requests: S, option: RPCOption) -> BoxFuture<'s, Result<Appended<'s>, CallError>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        let deadline = option.hard_ttl().max(self.append_deadline);
+        Box::pin(async move {
+            let late = self.late(RPCTypes::AppendEntries, deadline);
+            let opened = pipeline::open(self.label, self.connected()?, requests);
+            let answers = tokio::time::timeout(deadline, opened).await.map_err(|_| late.clone())?.map_err(|status| self.failed(&status))?;
+            Ok(answers.appended(deadline, late, |status| self.failed(status)))
+        })
     }
 
     async fn vote(&mut self, request: VoteRequest<Types>, option: RPCOption) -> Result<VoteResponse<Types>, CallError> {

@@ -2,17 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use cluster_api::pb::raft_server::{Raft as RaftRpc, RaftServer};
 use cluster_api::pb::{RaftMessage, SeatRequest, SeatResponse, SnapshotPiece};
-use futures::Stream;
 use openraft::Snapshot;
 use openraft::async_runtime::WatchReceiver;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::pipeline::{self, Answers};
 use super::wire::{Label, MESSAGE_BYTES};
 use crate::machine::Machine;
 use crate::machine::snapshot::{SnapshotFile, Temporary};
@@ -99,7 +98,7 @@ fn unwritten(error: io::Error) -> Status {
     Status::unavailable(format!("the snapshot cannot be kept: {error}"))
 }
 
-fn stopped(error: impl std::fmt::Display) -> Status {
+pub(super) fn stopped(error: impl std::fmt::Display) -> Status {
     Status::unavailable(format!("this manager's raft has stopped: {error}"))
 }
 
@@ -108,6 +107,12 @@ impl RaftRpc for Service {
     async fn append(&self, request: Request<RaftMessage>) -> Result<Response<RaftMessage>, Status> {
         let message: AppendEntriesRequest<Types> = self.label.open(request.get_ref())?;
         self.answer(&self.raft.append_entries(message).await.map_err(stopped)?)
+    }
+
+    type AppendStreamStream = Answers;
+
+    async fn append_stream(&self, request: Request<Streaming<RaftMessage>>) -> Result<Response<Answers>, Status> {
+        Ok(Response::new(pipeline::answer(self.label, &self.raft, request.into_inner())))
     }
 
     async fn vote(&self, request: Request<RaftMessage>) -> Result<Response<RaftMessage>, Status> {
@@ -133,9 +138,9 @@ impl RaftRpc for Service {
         self.answer(&self.raft.handle_transfer_leader(message).await.map_err(stopped)?)
     }
 
-    type FollowStream = Pin<Box<dyn Stream<Item = Result<RaftMessage, Status>> + Send>>;
+    type FollowStream = Answers;
 
-    async fn follow(&self, request: Request<RaftMessage>) -> Result<Response<Self::FollowStream>, Status> {
+    async fn follow(&self, request: Request<RaftMessage>) -> Result<Response<Answers>, Status> {
         self.label.open::<()>(request.get_ref())?;
         let mut metrics = self.raft.server_metrics();
         if self.raft.metrics().borrow_watched().running_state.is_err() {
