@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use cluster_agent::AgentStatus;
 use cluster_api::guard::GuardLayer;
+use cluster_api::status::code;
+use cluster_api::{ApiError, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Notify};
+use tonic::Status;
 use tonic::transport::Server;
 
 use crate::config::{DaemonConfig, LogFormat};
@@ -21,7 +24,10 @@ use crate::member::Member;
 use crate::{containers, renewal, socket};
 
 /// What the socket answers for the managers' part while this node is none.
-const NO_MANAGER: &str = "this node is not a manager: ask one with -H HOST:PORT, or `cluster init` or `cluster join` first";
+fn no_manager() -> Status {
+    let error = ApiError::new(Kind::Precondition, code::NO_CLUSTER, "this node is not a manager");
+    error.hint("ask a manager, with -H HOST:PORT or on its own host; `cluster init` makes a cluster, `cluster join` enters one").into()
+}
 
 /// How long open calls may take to end when the daemon stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -64,7 +70,7 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
     let (runtime, images) = containers::open(&config).await?;
     let identities = IdentityStore::new(&config.data_dir);
     let stored = identities.load().map_err(DaemonError::host("reading this node's identity"))?;
-    let host = Host { config, runtime, images, identities, control: Gate::closed(NO_MANAGER) };
+    let host = Host { config, runtime, images, identities, control: Gate::closed(no_manager) };
     let member = match stored {
         Some(identity) => Some(Member::start(&host, identity).await?),
         None => None,

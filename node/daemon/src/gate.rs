@@ -15,13 +15,13 @@ use tower::{Service, ServiceExt as _};
 #[derive(Clone)]
 pub(crate) struct Gate {
     behind: Arc<RwLock<Option<Routes>>>,
-    closed: &'static str,
+    closed: fn() -> Status,
 }
 
 impl Gate {
     /// A closed door, which answers with `closed`.
     #[must_use]
-    pub(crate) fn closed(closed: &'static str) -> Self {
+    pub(crate) fn closed(closed: fn() -> Status) -> Self {
         Self { behind: Arc::default(), closed }
     }
 
@@ -55,7 +55,7 @@ impl Service<Request<axum::body::Body>> for Gate {
         let behind = self.behind.read().unwrap_or_else(PoisonError::into_inner).clone();
         let closed = self.closed;
         Box::pin(async move {
-            let Some(routes) = behind else { return Ok(Status::failed_precondition(closed).into_http()) };
+            let Some(routes) = behind else { return Ok(closed().into_http()) };
             match routes.oneshot(request.map(Body::new)).await {
                 Ok(response) => Ok(response.map(Body::new)),
                 Err(never) => Err(Infallible::from(never)),

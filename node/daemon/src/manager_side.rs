@@ -10,6 +10,7 @@ use cluster_raft::{Raft, RaftConfig, Timing};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
@@ -19,8 +20,10 @@ use crate::error::DaemonError;
 use crate::gate::Gate;
 use crate::identity_store::StoredIdentity;
 
-/// What the port of a manager that has no seat yet answers.
-const NOT_YET: &str = "this manager is not ready yet";
+/// What the port of a manager that has no seat yet answers: there is somebody, but no service.
+fn not_yet() -> Status {
+    Status::unimplemented("this manager is not ready yet")
+}
 
 /// The port for other nodes.
 pub(crate) struct Port {
@@ -43,7 +46,7 @@ impl Port {
             reason: format!("{} cannot be used: {error}; choose another --listen-addr", config.listen),
         })?;
         let tls = tls::server_config(credentials).map_err(DaemonError::host("setting TLS up"))?;
-        let (gate, stop) = (Gate::closed(NOT_YET), CancellationToken::new());
+        let (gate, stop) = (Gate::closed(not_yet), CancellationToken::new());
         let routes = gate.routes(Routes::default());
         let (connections, stopped) = (incoming::tls(listener, tls), stop.clone());
         let server = tokio::spawn(async move {
