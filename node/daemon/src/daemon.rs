@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_agent::AgentStatus;
 use cluster_api::guard::GuardLayer;
 use cluster_api::status::code;
 use cluster_api::{ApiError, Kind};
@@ -146,13 +145,13 @@ async fn ended(daemon: &Daemon) -> String {
 /// Renews the certificate in time, and at once when the managers say that the role changed.
 async fn keep_certificate(daemon: Arc<Daemon>) {
     loop {
-        let Some((wait, mut status)) = next_renewal(&daemon).await else {
+        let Some((wait, wanted)) = next_renewal(&daemon).await else {
             daemon.changed.notified().await;
             continue;
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = wanted(&mut status) => {}
+            () = wanted => {}
             () = daemon.changed.notified() => continue,
         }
         let renewed = match daemon.member.lock().await.as_mut() {
@@ -169,20 +168,10 @@ async fn keep_certificate(daemon: Arc<Daemon>) {
     }
 }
 
-async fn next_renewal(daemon: &Daemon) -> Option<(Duration, tokio::sync::watch::Receiver<AgentStatus>)> {
+async fn next_renewal(daemon: &Daemon) -> Option<(Duration, impl Future<Output = ()> + use<>)> {
     let member = daemon.member.lock().await;
     let member = member.as_ref()?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let mut status = member.agent_status();
-    status.borrow_and_update();
-    Some((renewal::wait(&member.credentials.identity(), now, rand::random()), status))
-}
-
-/// Ends when the managers want a new certificate.
-async fn wanted(status: &mut tokio::sync::watch::Receiver<AgentStatus>) {
-    let before = status.borrow().renewals_wanted;
-    if status.wait_for(|status| status.renewals_wanted > before).await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    Some((renewal::wait(&member.credentials.identity(), now, rand::random()), member.renewal_wanted()))
 }

@@ -7,11 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use cluster_agent::{Agent, AgentConfig, AgentStatus};
+use cluster_agent::{Agent, AgentConfig};
 use cluster_api::Credentials;
 use cluster_raft::Raft;
 use cluster_types::Role;
-use tokio::sync::watch;
 
 use crate::error::DaemonError;
 use crate::host::Host;
@@ -25,6 +24,8 @@ pub(crate) struct Member {
     pub(crate) credentials: Credentials,
     pub(crate) agent: Agent,
     pub(crate) manager: Option<ManagerSide>,
+    /// How often the managers had asked for a renewal when the last successful one began.
+    renewals_seen: u64,
 }
 
 impl Member {
@@ -35,7 +36,7 @@ impl Member {
     pub(crate) async fn start(host: &Host, identity: StoredIdentity) -> Result<Self, DaemonError> {
         let credentials = credentials(&identity)?;
         let agent = start_agent(host, &identity, &credentials).await?;
-        let mut member = Self { identity, credentials, agent, manager: None };
+        let mut member = Self { identity, credentials, agent, manager: None, renewals_seen: 0 };
         if let Err(error) = member.follow_role(host).await {
             member.agent.shutdown().await;
             return Err(error);
@@ -56,7 +57,7 @@ impl Member {
     ) -> Result<Self, DaemonError> {
         let manager = ManagerSide::start(&host.config, raft, &credentials, port, &host.control);
         let agent = start_agent(host, &identity, &credentials).await?;
-        Ok(Self { identity, credentials, agent, manager: Some(manager) })
+        Ok(Self { identity, credentials, agent, manager: Some(manager), renewals_seen: 0 })
     }
 
     /// Whether this node is a manager by its certificate.
@@ -80,6 +81,8 @@ impl Member {
     /// # Errors
     /// When no manager gives one, or the new role cannot be taken up; the old certificate stays in the first case.
     pub(crate) async fn renew(&mut self, host: &Host) -> Result<(), DaemonError> {
+        // Read first: a role that changes while this renewal runs asks for another one.
+        let wanted = self.agent.status().renewals_wanted;
         let (issued, key) = managers::renew(&self.managers(), &self.credentials).await?;
         let step = "keeping the new certificate";
         self.credentials.replace(&issued.certificate_pem, &key, &issued.root_pem).map_err(DaemonError::host(step))?;
@@ -91,7 +94,9 @@ impl Member {
         }
         host.identities.save(&self.identity).map_err(DaemonError::host(step))?;
         tracing::info!(role = ?self.role(), "this node has a new certificate");
-        self.follow_role(host).await
+        self.follow_role(host).await?;
+        self.renewals_seen = wanted;
+        Ok(())
     }
 
     /// Starts or stops the manager side, as the certificate says.
@@ -149,9 +154,14 @@ impl Member {
         self.manager.as_ref().map(|side| side.manager.raft().clone())
     }
 
-    /// Hears when the managers want a renewal.
-    pub(crate) fn agent_status(&self) -> watch::Receiver<AgentStatus> {
-        self.agent.watch()
+    /// Ends when the managers want a renewal that has not begun.
+    pub(crate) fn renewal_wanted(&self) -> impl Future<Output = ()> + use<> {
+        let (mut status, seen) = (self.agent.watch(), self.renewals_seen);
+        async move {
+            if status.wait_for(|status| status.renewals_wanted > seen).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }
 
