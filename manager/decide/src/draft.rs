@@ -74,7 +74,7 @@ impl<'a> Draft<'a> {
             services: BTreeMap::new(),
             tasks: BTreeMap::new(),
             created: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            slots: if dirty.all { gather(view) } else { BTreeMap::new() },
             steps: Vec::new(),
             notes: Vec::new(),
             wake_at: None,
@@ -115,6 +115,10 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn spec_of(&self, task: &Task) -> Option<&Arc<ServiceSpec>> {
         self.view.spec_of(task)
+    }
+
+    pub(crate) fn task(&self, id: TaskId) -> Option<Arc<Task>> {
+        self.tasks.get(&id).map_or_else(|| self.view.task(id).cloned(), Option::clone)
     }
 
     fn now_is(&self, task: &Arc<Task>) -> Option<Arc<Task>> {
@@ -289,7 +293,7 @@ impl<'a> Draft<'a> {
     /// Applies a step to the draft's task. Whether that is all: the task is of this pass.
     fn step_task(&mut self, id: TaskId, step: &TaskStep) -> bool {
         let is_new = self.view.task(id).is_none();
-        let Some(task) = self.tasks.get(&id).cloned().unwrap_or_else(|| self.view.task(id).cloned()) else { return false };
+        let Some(task) = self.task(id) else { return false };
         self.touch(task.service);
         let mut next = Task::clone(&task);
         apply_step(&mut next, step, self.now);
@@ -319,6 +323,15 @@ impl<'a> Draft<'a> {
         self.services.insert(id, Arc::new(next));
         self.touch(id);
     }
+}
+
+/// The tasks of all services. One walk over all tasks is cheaper than looking each up.
+fn gather(view: &View) -> BTreeMap<ServiceId, Rc<Slots>> {
+    let mut tasks: BTreeMap<ServiceId, Vec<Arc<Task>>> = BTreeMap::new();
+    for task in view.tasks() {
+        tasks.entry(task.service).or_default().push(Arc::clone(task));
+    }
+    tasks.into_iter().map(|(service, tasks)| (service, Rc::new(Slots::new(tasks)))).collect()
 }
 
 /// What the state will make of a step that it accepts.

@@ -9,12 +9,12 @@ mod fleet;
 mod place;
 mod standing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_state::View;
-use cluster_types::{Change, NodeId, ServiceId, Task, TaskId, TaskState, TaskStep, Timestamp, Version};
+use cluster_types::{Change, NodeId, Task, TaskId, TaskState, TaskStep, Timestamp, Version};
 
 use crate::Dirty;
 use crate::draft::Draft;
@@ -41,10 +41,14 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
     let mut services = draft.services_due();
     let about_to = services.iter().any(|service| draft.slots(*service).tasks().iter().any(|task| waits(task)));
     services.append(&mut draft.starved_due(about_to));
-    for (task, decision) in decide(draft, &services) {
-        match decision.outcome {
-            Ok(node) => draft.push(Change::Task(task.id, TaskStep::Assign(node))),
-            Err(reason) => refuse(draft, &task, &reason),
+    let mut fleet = None;
+    for service in services {
+        let slots = draft.slots(service);
+        for decision in decide(draft, &mut fleet, slots.tasks()) {
+            match decision.outcome {
+                Ok(node) => draft.push(Change::Task(decision.task, TaskStep::Assign(node))),
+                Err(reason) => refuse(draft, decision.task, &reason),
+            }
         }
     }
 }
@@ -54,64 +58,60 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
 pub fn place_waiting(view: &View, now: Timestamp) -> Vec<Decision> {
     let dirty = Dirty::all();
     let mut draft = Draft::new(view, now, 0, &dirty);
-    let services = draft.services_due();
-    decide(&mut draft, &services).into_iter().map(|(_, decision)| decision).collect()
-}
-
-fn decide(draft: &mut Draft<'_>, services: &BTreeSet<ServiceId>) -> Vec<(Arc<Task>, Decision)> {
-    let mut decisions = Vec::new();
     let mut fleet = None;
-    for &service in services {
+    let mut decisions = Vec::new();
+    for service in draft.services_due() {
         let slots = draft.slots(service);
-        for (_, group) in waiting(slots.tasks()) {
-            let fleet = fleet.get_or_insert_with(|| Fleet::of(draft));
-            decide_group(draft, fleet, slots.tasks(), group, &mut decisions);
-        }
+        decisions.append(&mut decide(&draft, &mut fleet, slots.tasks()));
     }
     decisions
 }
 
-/// The tasks that wait for a node, by spec version: bound ones first, then by slot.
-fn waiting(tasks: &[Arc<Task>]) -> BTreeMap<Version, Vec<Arc<Task>>> {
-    let mut groups: BTreeMap<Version, Vec<Arc<Task>>> = BTreeMap::new();
-    for task in tasks.iter().filter(|task| waits(task)) {
-        groups.entry(task.spec_version).or_default().push(Arc::clone(task));
+/// Decides for the tasks of one service, given by slot. The fleet is built when the first task waits.
+fn decide(draft: &Draft<'_>, fleet: &mut Option<Fleet>, tasks: &[Arc<Task>]) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for group in waiting(tasks).values() {
+        let fleet = fleet.get_or_insert_with(|| Fleet::of(draft));
+        decide_group(draft, fleet, tasks, group, &mut decisions);
     }
-    groups.values_mut().for_each(|group| group.sort_by_key(|task| (task.node.is_none(), task.slot, task.id)));
-    groups
+    decisions
 }
 
 fn waits(task: &Task) -> bool {
     task.is_wanted() && task.status.state < TaskState::Assigned
 }
 
-fn decide_group(
-    draft: &Draft<'_>,
-    fleet: &mut Fleet,
-    tasks: &[Arc<Task>],
-    group: Vec<Arc<Task>>,
-    decisions: &mut Vec<(Arc<Task>, Decision)>,
-) {
-    let Some(spec) = draft.spec_of(&group[0]).cloned() else { return };
-    let demand = Demand::of(&spec);
+/// The tasks that wait for a node, by spec version.
+fn waiting(tasks: &[Arc<Task>]) -> BTreeMap<Version, Vec<&Task>> {
+    let mut groups: BTreeMap<Version, Vec<&Task>> = BTreeMap::new();
+    for task in tasks.iter().filter(|task| waits(task)) {
+        groups.entry(task.spec_version).or_default().push(task);
+    }
+    groups
+}
+
+fn decide_group(draft: &Draft<'_>, fleet: &mut Fleet, tasks: &[Arc<Task>], group: &[&Task], decisions: &mut Vec<Decision>) {
+    let Some(spec) = draft.spec_of(group[0]) else { return };
+    let demand = Demand::of(spec);
     fleet.learn_ports(draft, &demand);
     let mut standing = Standing::of(fleet, tasks, group[0].spec_version, draft.now);
-    let (bound, free): (Vec<_>, Vec<_>) = group.into_iter().partition(|task| task.node.is_some());
+    let (bound, free): (Vec<&Task>, Vec<&Task>) = group.iter().partition(|task| task.node.is_some());
     for task in bound {
-        let outcome = place::admit(fleet, &demand, &mut standing, task.node);
-        decisions.push((Arc::clone(&task), Decision { task: task.id, outcome: outcome.map_err(Arc::from) }));
+        let outcome = place::admit(fleet, &demand, &mut standing, task.node).map_err(Arc::from);
+        decisions.push(Decision { task: task.id, outcome });
     }
-    let mut places = place(fleet, &demand, &mut standing, free.len()).into_iter();
-    let mut reason: Option<Arc<str>> = None;
-    for task in free {
-        let outcome =
-            places.next().ok_or_else(|| Arc::clone(reason.get_or_insert_with(|| Arc::from(explain::refusals(fleet, &demand, &standing)))));
-        decisions.push((Arc::clone(&task), Decision { task: task.id, outcome }));
+    let places = place(fleet, &demand, &mut standing, free.len());
+    let (placed, refused) = free.split_at(places.len());
+    decisions.extend(placed.iter().zip(places).map(|(task, node)| Decision { task: task.id, outcome: Ok(node) }));
+    if !refused.is_empty() {
+        let reason: Arc<str> = Arc::from(explain::refusals(fleet, &demand, &standing));
+        decisions.extend(refused.iter().map(|task| Decision { task: task.id, outcome: Err(Arc::clone(&reason)) }));
     }
 }
 
 /// Tells the task why, unless it knows or was told another reason a moment ago.
-fn refuse(draft: &mut Draft<'_>, task: &Task, reason: &str) {
+fn refuse(draft: &mut Draft<'_>, id: TaskId, reason: &str) {
+    let Some(task) = draft.task(id) else { return };
     draft.starve(task.service);
     let told = task.status.error.as_deref();
     if told == Some(reason) {

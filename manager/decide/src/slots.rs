@@ -26,7 +26,7 @@ pub(crate) struct Slots(Vec<Arc<Task>>);
 
 impl Slots {
     pub(crate) fn new(mut tasks: Vec<Arc<Task>>) -> Self {
-        tasks.sort_by_key(|task| (Place::of(task), task.meta.created, task.id));
+        tasks.sort_by_cached_key(|task| (Place::of(task), task.meta.created, task.id));
         Self(tasks)
     }
 
