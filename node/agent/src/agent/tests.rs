@@ -125,6 +125,13 @@ async fn a_full_set_counts_only_when_it_is_whole() {
     let mut first: pb::Assignments = (&full(vec![running(1)])).into();
     first.more = true;
     session.piece(first).await;
+    // Once the agent answers this, it has read the piece.
+    for _ in 0..3 {
+        let asked = pb::LogsWanted { subscription: "echo".to_owned(), ..pb::LogsWanted::default() };
+        session.say(Item::LogsWanted(asked)).await;
+        while lab.manager.log().await.subscription != manager::LOG_ENDED {}
+    }
+    assert!(!lab.runtime.has(task(1)));
     session.piece((&change(vec![running(2)])).into()).await;
     session.until(task(1), TaskState::Running).await;
     assert_eq!((lab.runtime.running(), lab.runtime.starts(task(2))), (vec![task(1), task(2)], 1));

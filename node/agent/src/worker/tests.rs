@@ -144,6 +144,18 @@ async fn a_lost_event_is_made_up_for() {
 }
 
 #[tokio::test]
+async fn what_the_node_is_told_is_on_the_disk_before_anything_is_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = Arc::new(FakeRuntime::new());
+    let mut worker = bare(Ledger::open(folder.path()).unwrap().ledger, &runtime).await;
+    worker.hear(full([wanted(1, DesiredState::Ready)]));
+    worker.round().await;
+    assert_eq!(worker.ledger.as_ref().unwrap().lock().unwrap().asked.durable, 1);
+    assert!(!runtime.has(TaskId::from_bits(1)));
+    assert_eq!(Ledger::open(folder.path()).unwrap().ledger.contents().tasks.len(), 1);
+}
+
+#[tokio::test]
 async fn a_removal_that_was_cut_short_goes_on_without_managers() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = Arc::new(FakeRuntime::new());
