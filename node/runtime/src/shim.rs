@@ -21,6 +21,7 @@ mod launch;
 pub(crate) mod message;
 mod program;
 mod root;
+mod slim;
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -9,5 +9,6 @@ mod containers {
     mod life;
     mod limits;
     mod logs;
+    mod memory;
     mod survival;
 }

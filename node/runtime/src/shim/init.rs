@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use oci_spec::runtime::Spec;
 
 use super::credentials::Credentials;
-use super::{fork, program};
+use super::{fork, program, slim};
 
 /// Exit code when the container could not be made what it has to be, as docker uses it.
 pub(crate) const NOT_STARTED: i32 = 128;
@@ -49,7 +49,7 @@ impl Init {
             return self.report("cannot block signals", NOT_STARTED);
         }
         match fork::child(|| self.execute()) {
-            Ok(program) => attend(program, &all),
+            Ok(program) => attend(program, all),
             Err(error) => self.report(&format!("cannot fork: {error}"), NOT_STARTED),
         }
     }
@@ -88,20 +88,22 @@ impl Executor for Init {
     }
 }
 
-/// The life of the init.
-fn attend(program: Pid, all: &SigSet) -> i32 {
+/// The life of the init: system calls only. It holds no memory but its stack, for there is one in every container.
+fn attend(program: Pid, all: SigSet) -> ! {
     // Also the status pipe: its end tells the launcher that the program runs. Nothing else is needed any more.
     close_everything();
-    loop {
-        match fork::wait_for_signal(all) {
-            number if number == Signal::SIGCHLD as i32 => {
-                if let Some(code) = reap(program) {
-                    return code;
+    slim::slim_without_heap(|| {
+        loop {
+            match fork::wait_for_signal(&all) {
+                number if number == Signal::SIGCHLD as i32 => {
+                    if let Some(code) = reap(program) {
+                        fork::exit_now(code);
+                    }
                 }
+                number => fork::send(program, number),
             }
-            number => fork::send(program, number),
         }
-    }
+    })
 }
 
 fn reap(program: Pid) -> Option<i32> {

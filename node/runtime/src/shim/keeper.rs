@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::message::{self, Reply};
-use super::{fork, launch};
+use super::{fork, launch, slim};
 use crate::log::writer::LogWriter;
 use crate::process_id::ProcessId;
 use crate::record::{self, Exit, Folder, Record, Started};
@@ -164,6 +164,7 @@ struct Keeper<'a> {
 impl Keeper<'_> {
     /// Stays until the own child ended.
     fn keep_child(mut self, init: Pid, children: &SignalFd) {
+        slim::slim();
         let code = loop {
             if let Some(code) = reap(init, children) {
                 break code;

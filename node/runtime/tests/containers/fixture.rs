@@ -160,6 +160,13 @@ impl Host {
 }
 
 impl Host {
+    /// PID of a container's keeper.
+    pub(crate) fn keeper(&self, task: TaskId) -> i32 {
+        let file = self.config.data_dir.join("containers").join(task.to_string()).join("state.json");
+        let state: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        i32::try_from(state["keeper"]["pid"].as_i64().unwrap()).unwrap()
+    }
+
     /// Processes in the control groups of this host's containers.
     pub(crate) fn processes_in_groups(&self) -> usize {
         let count = |dir: PathBuf| std::fs::read_to_string(dir.join("cgroup.procs")).map_or(0, |text| text.lines().count());

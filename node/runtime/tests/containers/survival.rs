@@ -18,12 +18,6 @@ impl Host {
         self.agent = None;
         self.agent = Some(EmbeddedRuntime::open(self.config.clone()).await.unwrap());
     }
-
-    fn keeper(&self, task: TaskId) -> i32 {
-        let file = self.config.data_dir.join("containers").join(task.to_string()).join("state.json");
-        let state: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        i32::try_from(state["keeper"]["pid"].as_i64().unwrap()).unwrap()
-    }
 }
 
 fn kill(pid: i32) {
