@@ -190,6 +190,46 @@ fn a_reboot_fails_what_ran_and_keeps_what_had_not_started() {
 }
 
 #[test]
+fn a_reboot_in_the_middle_of_a_start_does_not_start_again() {
+    let mut world = World::default();
+    world.settle(Some(DesiredState::Ready));
+    // The start is saved; whether it happened before the power went, nobody knows.
+    world.turn(Some(DesiredState::Running), Some(1));
+    assert_eq!((world.state(), world.container.phase), (TaskState::Starting, ContainerPhase::Prepared));
+    world.ram.rebooted = true;
+    world.settle(Some(DesiredState::Running));
+    assert_eq!((world.state(), world.starts), (TaskState::Failed, 0));
+}
+
+#[test]
+fn what_matters_is_saved_before_it_is_done() {
+    let mut world = World::default();
+    world.settle(Some(DesiredState::Ready));
+    world.turn(Some(DesiredState::Running), Some(2));
+    assert_eq!(world.container.phase, ContainerPhase::Running);
+    // The agent died at the start, and the container goes before it is back.
+    world.container = Observed::default();
+    world.settle(Some(DesiredState::Running));
+    assert_eq!((world.state(), world.starts), (TaskState::Failed, 1));
+
+    let mut world = World::default();
+    world.settle(Some(DesiredState::Running));
+    world.turn(Some(DesiredState::Shutdown), Some(2));
+    world.settle(Some(DesiredState::Shutdown));
+    assert_eq!(world.state(), TaskState::Shutdown, "it was stopped; it did not fail");
+}
+
+#[test]
+fn a_container_that_runs_although_its_start_failed_is_stopped() {
+    let mut world = World::default();
+    world.settle(Some(DesiredState::Running));
+    world.ram.status.state = TaskState::Starting;
+    world.ram.record(Action::Start, Outcome::Failed("no answer in time".to_owned()), world.now);
+    world.settle(Some(DesiredState::Running));
+    assert_eq!((world.state(), world.container.phase), (TaskState::Failed, ContainerPhase::Exited));
+}
+
+#[test]
 fn a_rejected_image_ends_the_task_with_its_cause() {
     let mut world = World { rejects: true, ..World::default() };
     world.settle(Some(DesiredState::Running));
