@@ -38,6 +38,8 @@ const TRY: Duration = Duration::from_millis(1_500);
 const LONG_TRY: Duration = Duration::from_secs(15);
 /// In a request that another manager passed on: it goes no further.
 const HOP: &str = "cluster-hop";
+/// In every error of the domain (`cluster_api::status`).
+const CODE_HEADER: &str = "cluster-code";
 /// A frame has five bytes before the message.
 const BODY_BYTES: usize = MESSAGE_BYTES + 5;
 
@@ -219,10 +221,15 @@ where
     }
 }
 
-/// Whether an answer only says that its manager does not lead, or no longer.
+/// Whether an answer only says that its manager does not lead, or is not ready, or no longer.
 fn lost_leader(answer: &Response<Body>) -> bool {
     let Some(status) = Status::from_header_map(answer.headers()) else { return false };
-    status.code() == Code::Unavailable && ApiError::from(&status).code == code::NO_LEADER
+    match status.code() {
+        Code::Unavailable => ApiError::from(&status).code == code::NO_LEADER,
+        // The domain's errors have a code of their own; this is the refusal of a port or a stream without its manager.
+        Code::FailedPrecondition => !status.metadata().contains_key(CODE_HEADER),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

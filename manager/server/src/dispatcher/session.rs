@@ -27,7 +27,7 @@ pub(crate) struct Session {
     term: Term,
     handle: Arc<Handle>,
     outbox: Outbox,
-    /// Role in the certificate that the session came with.
+    /// Role in the node's certificate: the one that the session came with, or that it was asked to renew to.
     role: Role,
     address: String,
     stamp: SessionStamp,
@@ -36,7 +36,6 @@ pub(crate) struct Session {
     began: bool,
     received: u64,
     acknowledged: u64,
-    renewal_asked: bool,
 }
 
 /// Why a session ended, when it was not its agent that went away.
@@ -47,7 +46,7 @@ impl Session {
     pub(crate) fn new(core: Arc<Core>, term: Term, handle: Arc<Handle>, outbox: Outbox, role: Role, address: String) -> Self {
         let stamp = SessionStamp { incarnation: term.incarnation, term: term.number, sequence: 0 };
         let sent = Assignments::new();
-        Self { core, term, handle, outbox, role, address, stamp, sent, began: false, received: 0, acknowledged: 0, renewal_asked: false }
+        Self { core, term, handle, outbox, role, address, stamp, sent, began: false, received: 0, acknowledged: 0 }
     }
 
     /// Runs it to its end, and says then that the node is disconnected.
@@ -142,18 +141,27 @@ impl Session {
         for message in self.handle.take_messages() {
             self.send(message).await?;
         }
+        if self.handle.take_change() {
+            self.look().await?;
+        }
+        self.acknowledge().await
+    }
+
+    /// Looks at the node and its tasks, and sends what is new.
+    async fn look(&mut self) -> Ended {
         let view = self.core.raft.view();
         let node = view.node(self.handle.node).ok_or_else(|| super::removed())?;
-        if super::role(node) != self.role && !self.renewal_asked {
-            self.renewal_asked = true;
+        let role = super::role(node);
+        if role != self.role {
+            // The agent renews its certificate meanwhile: that is its role from now on.
+            self.role = role;
             self.send(Item::RenewNow(pb::RenewNow {})).await?;
         }
         let wanted = assignment::wanted(&view, self.handle.node);
         let diff = if self.began { assignment::diff(&self.sent, &wanted) } else { assignment::full(&wanted) };
         self.began = true;
         self.sent = wanted;
-        self.assign(&diff).await?;
-        self.acknowledge().await
+        self.assign(&diff).await
     }
 
     async fn assign(&mut self, diff: &AssignmentDiff) -> Ended {

@@ -2,7 +2,7 @@
 //! who is there.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct Handle {
     arrival: Arrival,
     heard: AtomicU64,
     committed: AtomicU64,
+    /// Whether its assignments, or its node, may have changed.
+    changed: AtomicBool,
     messages: Mutex<VecDeque<pb::manager_message::Item>>,
     wake: Notify,
     /// Ends the session.
@@ -101,6 +103,7 @@ impl Sessions {
     pub(crate) fn wake(&self, nodes: impl IntoIterator<Item = NodeId>) {
         let sessions = self.lock();
         for handle in nodes.into_iter().filter_map(|node| sessions.get(&node)?.open.as_ref()) {
+            handle.changed.store(true, Ordering::Release);
             handle.wake.notify_one();
         }
     }
@@ -132,6 +135,7 @@ impl Handle {
             arrival,
             heard: AtomicU64::new(now.0),
             committed: AtomicU64::new(0),
+            changed: AtomicBool::new(true),
             messages: Mutex::default(),
             wake: Notify::new(),
             end: CancellationToken::new(),
@@ -156,6 +160,11 @@ impl Handle {
     pub(crate) fn committed(&self, statuses: u64) {
         self.committed.fetch_max(statuses, Ordering::Relaxed);
         self.wake.notify_one();
+    }
+
+    /// Whether there is a change that the session has not looked at; it does now.
+    pub(crate) fn take_change(&self) -> bool {
+        self.changed.swap(false, Ordering::Acquire)
     }
 
     /// How many of its statuses are in the log.

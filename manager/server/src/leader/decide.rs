@@ -10,6 +10,7 @@ use cluster_raft::{Feed, Subscription};
 use cluster_types::Timestamp;
 use cluster_types::limits::CHANGES_PER_ENTRY;
 use futures::FutureExt as _;
+use tokio::time::Instant;
 
 use crate::core::Core;
 
@@ -18,30 +19,52 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// After a plan that could not be proposed.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Decides until it is dropped, or can no longer.
+/// A pass that found nothing to do is followed by the next one after as much time as it took, at most this: events that come in a rush, such
+/// as thousands of reports, are taken together, and deciding never takes more than half a processor. In an idle cluster that is no delay.
+const REST_MAX: Duration = Duration::from_millis(50);
+/// A pass or proposal that takes so long has hung: the leader is wedged (failures A9).
+const WEDGED: Duration = Duration::from_secs(5);
+
+/// Decides until it is dropped, or can no longer: then leadership must be given up.
 pub(super) async fn run(core: &Core, since: Timestamp) {
     let (_, mut feed) = core.raft.subscribe();
     let mut dirty = Dirty::all();
-    loop {
-        if !drain(&mut feed, &mut dirty) {
-            return;
-        }
-        let Some(plan) = pass(core, since, std::mem::take(&mut dirty)).await else { return };
-        for note in &plan.notes {
-            tracing::debug!(about = %note.about, "{}", note.text);
-        }
-        let wake_at = plan.wake_at;
-        dirty = plan.carry;
-        if plan.changes.is_empty() {
-            let sleep = wake_at.map_or(LOOK_AGAIN, |at| at.since(core.clock.now())).min(LOOK_AGAIN);
+    while drain(&mut feed, &mut dirty) {
+        let begun = Instant::now();
+        let step = tokio::time::timeout(WEDGED, step(core, since, std::mem::take(&mut dirty)));
+        let Ok(Some(next)) = step.await else { return };
+        dirty = next.carry;
+        if let Some(sleep) = next.sleep {
+            tokio::time::sleep(begun.elapsed().min(REST_MAX)).await;
             if !wait(&mut feed, &mut dirty, sleep).await {
                 return;
             }
-        } else if !propose(core, plan.changes).await {
-            dirty = Dirty::all();
-            tokio::time::sleep(RETRY).await;
         }
     }
+}
+
+/// What follows a step.
+struct Next {
+    carry: Dirty,
+    /// How long there is nothing to do unless an event comes; none when the state changed meanwhile.
+    sleep: Option<Duration>,
+}
+
+/// One pass, and its plan proposed. None when the pass failed.
+async fn step(core: &Core, since: Timestamp, dirty: Dirty) -> Option<Next> {
+    let plan = pass(core, since, dirty).await?;
+    for note in &plan.notes {
+        tracing::debug!(about = %note.about, "{}", note.text);
+    }
+    if plan.changes.is_empty() {
+        let sleep = plan.wake_at.map_or(LOOK_AGAIN, |at| at.since(core.clock.now())).min(LOOK_AGAIN);
+        return Some(Next { carry: plan.carry, sleep: Some(sleep) });
+    }
+    if propose(core, plan.changes).await {
+        return Some(Next { carry: plan.carry, sleep: None });
+    }
+    tokio::time::sleep(RETRY).await;
+    Some(Next { carry: Dirty::all(), sleep: None })
 }
 
 /// Notes what has happened already. Whether the feed goes on.

@@ -110,3 +110,35 @@ async fn managers_are_demoted_and_promoted_again_and_the_last_one_stays() {
     assert_eq!(error.code, code::QUORUM, "{error}");
     drop(third);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_worker_is_told_to_renew_and_gets_a_managers_certificate() {
+    let bed = Bed::new().await;
+    let worker = bed.join("w1").await;
+    let agent = Agent::start("w1", "n", bed.channel(&worker));
+    bed.until_ready("w1").await;
+    let renew = async || {
+        let (_, csr_pem) = cluster_manager::ca::key_and_request().unwrap();
+        let mut ca = cluster_api::pb::ca_client::CaClient::new(bed.channel(&worker));
+        ca.renew(pb::RenewRequest { csr_pem }).await.unwrap().into_inner().role()
+    };
+    assert_eq!(renew().await, pb::Role::WorkerNode);
+    for (times, wanted) in [(1, pb::Role::ManagerNode), (2, pb::Role::WorkerNode)] {
+        bed.control.clone().update_node(role("w1", wanted)).await.unwrap();
+        bed.until("the agent is told", async || agent.told.lock().unwrap().renewals == times).await;
+        assert_eq!(renew().await, wanted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_nobody_answers_gets_no_seat() {
+    let bed = Bed::new().await;
+    let token = bed.token(cluster_types::Role::Manager).await;
+    let credentials = bed.join_with(&token, "m2").await.unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut raft = cluster_api::pb::raft_client::RaftClient::new(bed.channel(&credentials));
+    let error = ApiError::from(raft.seat(pb::SeatRequest { address: nobody.clone() }).await.unwrap_err());
+    assert_eq!(error.code, code::PRECONDITION);
+    assert!(error.message.contains(&nobody), "{error}");
+    assert!(bed.node("m2").await.manager.is_none());
+}

@@ -161,7 +161,10 @@ impl Bed {
         let waiting = async {
             let mut changes = self.control.clone().watch(pb::WatchRequest::default()).await.unwrap().into_inner();
             while !holds().await {
-                changes.message().await.unwrap().unwrap();
+                // What an agent was told makes no change of the state: look again in any case.
+                if let Ok(message) = tokio::time::timeout(Duration::from_millis(50), changes.message()).await {
+                    message.unwrap().unwrap();
+                }
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
