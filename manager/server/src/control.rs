@@ -110,7 +110,7 @@ impl Control for ControlService {
     type LogsStream = BoxStream<'static, Result<pb::LogsResponse, Status>>;
 
     async fn logs(&self, request: Request<pb::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
-        Ok(Response::new(logs::open(&self.core, &request.into_inner()).await.map_err(Status::from)?))
+        Ok(Response::new(logs::open(&self.core, &request.into_inner()).await?))
     }
 }
 

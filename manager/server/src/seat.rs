@@ -88,9 +88,8 @@ pub(crate) async fn members(core: &Core) {
             continue;
         }
         // A learner that catches up, or a member that is heard again, makes no event.
-        match tokio::time::timeout(LOOK_AGAIN, changed(&mut feed)).await {
-            Ok(false) => return,
-            Ok(true) | Err(_) => {}
+        if let Ok(false) = tokio::time::timeout(LOOK_AGAIN, changed(&mut feed)).await {
+            return;
         }
     }
 }

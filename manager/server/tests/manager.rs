@@ -1,4 +1,5 @@
 //! Whole managers on loopback: real Raft on disk, real TLS, fake agents.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 #[path = "manager/agent.rs"]
 mod agent;

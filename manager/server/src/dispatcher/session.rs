@@ -71,7 +71,7 @@ impl Session {
     async fn arrive(&mut self, description: Option<pb::NodeDescription>) -> Ended {
         let node = self.handle.node;
         let view = self.core.raft.view();
-        let known = view.node(node).ok_or_else(|| super::removed())?;
+        let known = view.node(node).ok_or_else(super::removed)?;
         if let Some(description) = description {
             let description =
                 description.try_into().map_err(|error: cluster_api::FieldError| Status::from(error.within("hello.description")))?;
@@ -150,7 +150,7 @@ impl Session {
     /// Looks at the node and its tasks, and sends what is new.
     async fn look(&mut self) -> Ended {
         let view = self.core.raft.view();
-        let node = view.node(self.handle.node).ok_or_else(|| super::removed())?;
+        let node = view.node(self.handle.node).ok_or_else(super::removed)?;
         let role = super::role(node);
         if role != self.role {
             // The agent renews its certificate meanwhile: that is its role from now on.

@@ -1,3 +1,5 @@
+//! What a certificate says whatever its request asks for, and which requests are refused.
+
 use cluster_types::{ClusterId, Timestamp};
 use rcgen::{BasicConstraints, CustomExtension};
 use x509_parser::certificate::X509Certificate;
