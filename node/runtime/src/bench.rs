@@ -9,7 +9,7 @@ mod embedded;
 mod meter;
 mod tool;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -59,6 +59,18 @@ pub async fn start(bench: &StartBench) -> Result<Vec<StartFigures>, RuntimeError
     let all = measure_all(bench).await;
     bench.runtime.remove(standby.task).await?;
     all
+}
+
+/// Runs the bench's command once in another OCI runtime, on the same spec and image, and gives what it wrote: to compare what a container
+/// sees there with what it sees here. None when that runtime is not installed.
+///
+/// # Errors
+/// What the other runtime said.
+pub async fn other(bench: &StartBench, name: &str, dir: &Path) -> Result<Option<String>, String> {
+    match installed(name) {
+        Some(program) => tool::output(bench, &program, dir).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn measure_all(bench: &StartBench) -> Result<Vec<StartFigures>, RuntimeError> {

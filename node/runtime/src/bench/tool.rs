@@ -40,6 +40,14 @@ pub(super) async fn measure(bench: &StartBench, name: &str, program: &Path, mete
     outcome.map(|_| figures(bench, name, wall, cpu))
 }
 
+/// One run, and what it wrote.
+pub(super) async fn output(bench: &StartBench, program: &Path, dir: &Path) -> Result<String, String> {
+    let bundle = Bundle::make(bench, dir, 0).await?;
+    let mut command = command(program, &dir.join("state"), &bundle, 0, 1);
+    command.stdout(Stdio::piped());
+    tokio::task::spawn_blocking(move || run(command)).await.map_err(|error| error.to_string())?
+}
+
 fn command(program: &Path, state: &Path, bundle: &Bundle, worker: usize, share: u32) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", SCRIPT]);
@@ -49,7 +57,10 @@ fn command(program: &Path, state: &Path, bundle: &Bundle, worker: usize, share: 
     command
 }
 
-fn run(mut command: Command) -> Result<(), String> {
-    let Output { status, stderr, .. } = command.stderr(Stdio::piped()).output().map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&stderr).trim().to_owned()) }
+fn run(mut command: Command) -> Result<String, String> {
+    // `output` would pipe stdout where nothing is said of it; the callers have chosen.
+    let child = command.stderr(Stdio::piped()).spawn().map_err(|error| error.to_string())?;
+    let Output { status, stdout, stderr } = child.wait_with_output().map_err(|error| error.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if status.success() { Ok(text(&stdout)) } else { Err(text(&stderr).trim().to_owned()) }
 }

@@ -228,7 +228,7 @@ fn make_image(root: &Path) {
         std::fs::create_dir_all(root.join(dir)).unwrap();
     }
     std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("install busybox-static");
-    let names = "sh cat sleep id ls echo mount touch dd head grep hostname env pwd kill stat wc tr sort true";
+    let names = "sh cat sleep id ls echo mount touch dd head grep hostname env pwd kill stat wc tr sort true cut";
     for name in names.split(' ') {
         std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
     }

@@ -87,6 +87,30 @@ async fn the_host_stays_out_of_sight() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_container_sees_what_it_sees_in_runc() {
+    let host = Host::new().await;
+    let script = format!(
+        "{STATUS}; ls -l /dev | tr -s ' ' | cut -d' ' -f1-6,10 | grep -v core; \
+         for p in /proc/keys /proc/timer_list /proc/sysrq-trigger /sys/firmware /sys/fs/cgroup/memory; do stat -c '%n %F %a' $p 2>/dev/null; done; \
+         echo x 2>/dev/null > /proc/sys/kernel/panic || echo ro; touch /sys/fs/cgroup/x 2>/dev/null || echo ro; \
+         mount -t tmpfs none /tmp 2>/dev/null || echo refused; ls /proc/self/fd | wc -l; cat /proc/self/oom_score_adj; \
+         grep -E ' (/|/proc|/sys|/dev|/dev/pts|/dev/shm|/dev/mqueue|/etc/hosts|/proc/sys|/sys/fs/cgroup/memory) ' /proc/self/mountinfo | cut -d' ' -f5,6 | sort"
+    );
+    let bench = cluster_runtime::bench::StartBench {
+        runtime: host.runtime().clone(),
+        image: "busybox".to_owned(),
+        command: ["sh", "-c", &script].map(str::to_owned).to_vec(),
+        containers: 1,
+        parallel: 1,
+    };
+    let Some(theirs) = cluster_runtime::bench::other(&bench, "runc", host.dir.path()).await.unwrap() else {
+        return; // Debian's CI machine has it; another may not.
+    };
+    let (ours, _) = host.run(&script, |spec| spec.container.init = false).await;
+    assert_eq!(ours, theirs, "ours first, then runc's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_program_behind_pid_1_cannot_be_written() {
     let host = Host::new().await;
     let script = "echo x 2>/dev/null >> /proc/1/exe && echo written || echo refused";
