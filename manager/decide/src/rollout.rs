@@ -176,7 +176,7 @@ fn may_start_first(draft: &Draft<'_>, service: &Service) -> bool {
     let (spec, placement) = (&service.spec, &service.spec.task.placement);
     let is_wished = match spec.update.order {
         UpdateOrder::StopFirst => false,
-        UpdateOrder::StartFirst => spec.ports.iter().all(|port| port.mode != PublishMode::Host),
+        UpdateOrder::StartFirst => spec.ports.iter().all(|port| port.mode != PublishMode::Host || port.published == 0),
     };
     let takes = |node: &&Arc<Node>| node.takes_tasks() && constraint::unmet(node, &placement.constraints).is_none();
     let has_place = match spec.mode {
