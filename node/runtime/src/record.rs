@@ -19,6 +19,8 @@ use crate::process_id::ProcessId;
 use crate::spec::ImageSettings;
 
 /// Everything that a start needs.
+///
+/// Read again by later versions of the agent, which must find its containers: a new field needs a serde default, and none is ever renamed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// What the agent asked for.

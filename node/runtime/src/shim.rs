@@ -58,6 +58,8 @@ fn spawner() -> io::Result<()> {
     nix::unistd::setsid()?;
     // A failure leaves the default: nothing depends on it.
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
+    // Whatever the agent's mask is: directories made in a container and its program get the usual one.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Keepers are not waited for: the kernel reaps them.
     fork::ignore_children()?;
     nix::sys::prctl::set_name(c"cluster-shim")?;

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster_network::namespace;
 use cluster_types::TaskId;
+use tokio::time::timeout;
 
 use super::container::Container;
 use super::{Shared, failed, remove, start, watch};
@@ -14,16 +16,32 @@ use crate::RuntimeError;
 use crate::record::{self, Exit, Record, Started};
 use crate::shim::{UNKNOWN_CODE, UNKNOWN_END};
 
+/// How long a killed container may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Fills the table of containers from the disk.
 pub(super) async fn adopt(shared: &Arc<Shared>) -> Result<(), RuntimeError> {
     for task in folders(&shared.containers_dir()).map_err(failed("read the containers' directory"))? {
         match find(shared, task).await {
             Some(container) => drop(shared.map().insert(task, container)),
-            None => remove::discard(shared, task).await?,
+            None => {
+                abandon(shared, task).await;
+                remove::discard(shared, task).await?;
+            }
         }
     }
     clear_groups(shared).await;
     Ok(())
+}
+
+/// Ends what may run from a folder that is of no use: nothing runs that nobody can stop.
+async fn abandon(shared: &Shared, task: TaskId) {
+    let Ok(Some(started)) = record::load::<Started>(&shared.folder(task).state()) else { return };
+    tracing::warn!(%task, "a container whose record cannot be read is removed");
+    started.init.signal(libc::SIGKILL);
+    if timeout(PATIENCE, watch::gone(started.keeper)).await.is_err() {
+        tracing::warn!(%task, "it does not end");
+    }
 }
 
 fn folders(dir: &Path) -> io::Result<Vec<TaskId>> {

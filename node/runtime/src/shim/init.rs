@@ -44,6 +44,8 @@ impl Init {
         if !self.as_init {
             return self.execute();
         }
+        // What `ps` in the container shows.
+        let _ = nix::sys::prctl::set_name(c"init");
         let all = SigSet::all();
         if all.thread_block().is_err() {
             return self.report("cannot block signals", NOT_STARTED);

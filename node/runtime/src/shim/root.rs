@@ -2,14 +2,17 @@
 //!
 //! Everything inside is hostile: paths are resolved by the kernel with the root as their root (`openat2`), and only plain files are read.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, mkdirat, openat2};
 use rustix::io::Errno;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags, fsconfig_create, fsconfig_set_flag,
     fsconfig_set_string, fsmount, fsopen, mount_change, move_mount,
 };
 use rustix::thread::{UnshareFlags, unshare_unsafe};
@@ -33,29 +36,60 @@ pub(super) fn mount(folder: &Folder, record: &Record) -> io::Result<OwnedFd> {
     }
     // The upper folder's mode is that of the root directory inside.
     rustix::fs::chmod(folder.upper(), Mode::from_raw_mode(0o755))?;
-    let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    // The topmost layer first.
-    for layer in record.layers.iter().rev() {
-        fsconfig_set_string(&overlay, "lowerdir+", layer)?;
+    let layers = lower_dirs(folder, record)?;
+    // Device nodes of an image are of use only where the devices controller watches them.
+    let nodev = record.layout == Layout::Unified;
+    match mount_stacked(folder, &layers, nodev) {
+        // Kernels before 6.8 do not take layers one by one, and no kernel takes a path of more than 255 bytes in this way.
+        Err(Errno::INVAL) => mount_at_once(folder, &layers, nodev)?,
+        other => other?,
     }
-    if record.layers.is_empty() {
-        let empty = folder.0.join("empty");
-        private_dir(&empty)?;
-        fsconfig_set_string(&overlay, "lowerdir+", &empty)?;
+    Ok(rustix::fs::open(folder.root(), OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// The layers with the topmost first; an image without any has an empty one.
+fn lower_dirs(folder: &Folder, record: &Record) -> io::Result<Vec<PathBuf>> {
+    if !record.layers.is_empty() {
+        return Ok(record.layers.iter().rev().cloned().collect());
+    }
+    let empty = folder.0.join("empty");
+    private_dir(&empty)?;
+    Ok(vec![empty])
+}
+
+fn mount_stacked(folder: &Folder, layers: &[PathBuf], nodev: bool) -> Result<(), Errno> {
+    let overlay = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for layer in layers {
+        fsconfig_set_string(&overlay, "lowerdir+", layer)?;
     }
     fsconfig_set_string(&overlay, "upperdir", folder.upper())?;
     fsconfig_set_string(&overlay, "workdir", folder.work())?;
     // What a container wrote outside its mounts never survives a reboot, so it need not be forced to the disk.
     fsconfig_set_flag(&overlay, "volatile")?;
     fsconfig_create(&overlay)?;
-    // Device nodes of an image are of use only where the devices controller watches them.
-    let attributes = match record.layout {
-        Layout::Unified => MountAttrFlags::MOUNT_ATTR_NODEV,
-        Layout::Split { .. } => MountAttrFlags::empty(),
-    };
+    let attributes = if nodev { MountAttrFlags::MOUNT_ATTR_NODEV } else { MountAttrFlags::empty() };
     let mounted = fsmount(&overlay, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
-    move_mount(&mounted, "", CWD, folder.root(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
-    Ok(mounted)
+    move_mount(&mounted, "", CWD, folder.root(), MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// The same with one text of options, as kernels have always taken it: a page of text at most.
+fn mount_at_once(folder: &Folder, layers: &[PathBuf], nodev: bool) -> io::Result<()> {
+    let options = overlay_options(layers, &folder.upper(), &folder.work())?;
+    let flags = if nodev { MountFlags::NODEV } else { MountFlags::empty() };
+    rustix::mount::mount("overlay", folder.root(), "overlay", flags, options.as_c_str())?;
+    Ok(())
+}
+
+fn overlay_options(layers: &[PathBuf], upper: &Path, work: &Path) -> io::Result<CString> {
+    // A colon ends a layer, a comma ends an option, a backslash takes away such meanings.
+    let escaped = |path: &Path| path.as_os_str().as_bytes().iter().flat_map(|byte| escape(*byte)).collect::<Vec<u8>>();
+    let lower: Vec<Vec<u8>> = layers.iter().map(|layer| escaped(layer)).collect();
+    let parts = [b"lowerdir=".to_vec(), lower.join(&b':'), b",upperdir=".to_vec(), escaped(upper), b",workdir=".to_vec(), escaped(work)];
+    CString::new([parts.concat(), b",volatile".to_vec()].concat()).map_err(io::Error::other)
+}
+
+fn escape(byte: u8) -> Vec<u8> {
+    if b":,\\".contains(&byte) { vec![b'\\', byte] } else { vec![byte] }
 }
 
 /// The container's account files; a missing, huge or odd one counts as empty.
@@ -101,4 +135,16 @@ pub(super) fn ensure_dir(root: BorrowedFd<'_>, path: &str) -> io::Result<()> {
 fn open_dir(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_odd_paths_are_escaped() {
+        let layers = [PathBuf::from("/a:b"), PathBuf::from("/c,d")];
+        let options = overlay_options(&layers, Path::new("/u"), Path::new("/w\\x")).unwrap();
+        assert_eq!(options.to_str().unwrap(), r"lowerdir=/a\:b:/c\,d,upperdir=/u,workdir=/w\\x,volatile");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_runtime::conformance::{SuiteImages, conformance};
-use cluster_runtime::{Runtime, RuntimeError};
+use cluster_runtime::{EmbeddedRuntime, Runtime, RuntimeError};
 use cluster_types::{ContainerPhase, ContainerSpec, Mount, MountKind, TaskId, TaskSpec};
 
 use super::fixture::Host;
@@ -41,6 +41,27 @@ async fn a_container_tells_its_code() {
     assert!(!ended.container.oom_killed && ended.error.is_none(), "{ended:?}");
     let (_, killed) = host.run("kill -SEGV $$", |_| {}).await;
     assert_eq!(killed.container.exit_code, Some(139));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_and_odd_data_directory_is_fine() {
+    // Longer than a path of a unix socket, and than a text of the newer way to mount; with what separates options in the older one.
+    let name = format!("{}:,{}", "a".repeat(150), "b".repeat(50));
+    let host = Host::with(|config| config.data_dir = config.data_dir.join(&name).join(&name)).await;
+    let (text, _) = host.run("touch /x && echo written; ls -d /etc", |_| {}).await;
+    assert_eq!(text, "written\n/etc\n");
+    host.assert_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_nobody_can_read_leaves_nothing_running() {
+    let mut host = Host::new().await;
+    let task = host.start("exec sleep 1000", |_| {}).await;
+    host.agent = None;
+    std::fs::write(host.config.data_dir.join("containers").join(task.to_string()).join("container.json"), "{").unwrap();
+    host.agent = Some(EmbeddedRuntime::open(host.config.clone()).await.unwrap());
+    assert_eq!(host.runtime().list().await.unwrap(), []);
+    host.assert_clean();
 }
 
 #[tokio::test(flavor = "multi_thread")]
