@@ -7,6 +7,7 @@ use rand::seq::SliceRandom as _;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const FIRST_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Redirects followed at once; then it pauses as after any failure, since two managers may each take the other for the leader.
 const REDIRECTS: u32 = 3;
 
@@ -18,13 +19,15 @@ pub(crate) struct Book {
     /// The rest of this round's order, last first.
     order: Vec<String>,
     leader: Option<String>,
+    /// Whose session broke last: asked after all others, since its host may be gone and would only cost a timeout.
+    broken: Option<String>,
     redirects: u32,
     failures: u32,
 }
 
 impl Book {
     pub(crate) fn new(given: Vec<String>, told: Vec<String>) -> Self {
-        Self { given, told, order: Vec::new(), leader: None, redirects: 0, failures: 0 }
+        Self { given, told, order: Vec::new(), leader: None, broken: None, redirects: 0, failures: 0 }
     }
 
     /// Who is asked next: the named leader, else all in random order, one after the other. None when no manager is known.
@@ -37,6 +40,8 @@ impl Book {
             self.order.sort_unstable();
             self.order.dedup();
             self.order.shuffle(&mut rand::rng());
+            // Taken from the end: what sorts first comes last.
+            self.order.sort_by_key(|manager| Some(manager) != self.broken.as_ref());
         }
         self.order.pop()
     }
@@ -59,10 +64,18 @@ impl Book {
         self.leader = Some(leader);
     }
 
-    /// A session with `manager` was open: it is asked first again, in case that only the connection broke.
+    /// A session with `manager` is open. When it breaks, the others are asked first: one of them knows who leads now.
     pub(crate) fn succeeded(&mut self, manager: &str) {
         (self.redirects, self.failures) = (0, 0);
-        self.leader = Some(manager.to_owned());
+        self.order.clear();
+        self.broken = Some(manager.to_owned());
+    }
+
+    /// How long a manager may take to open a session: short at first, since a host that is cut off does not even refuse; then longer, for
+    /// managers that are besieged. Others may still name the manager that broke off as the leader: it is given a moment only.
+    pub(crate) fn patience(&self, manager: &str) -> Duration {
+        let first = if self.broken.as_deref() == Some(manager) { FIRST_PATIENCE / 3 } else { FIRST_PATIENCE };
+        first * (1 << self.failures.min(3))
     }
 
     /// How long to wait before the next is asked: doubles with each failure, with jitter, so that a thousand agents do not come as one.
@@ -116,7 +129,20 @@ mod tests {
         let pauses: Vec<Duration> = (0..20).map(|_| book.pause()).collect();
         assert!(pauses[0] <= FIRST_PAUSE && pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
         assert!(pauses[19] >= LONGEST_PAUSE / 2);
+        assert_eq!(book.patience("a"), FIRST_PATIENCE * 8);
         book.succeeded("a");
-        assert_eq!(book.pause(), Duration::ZERO);
+        assert!(book.patience("a") < book.patience("b"));
+        assert!(book.pause() <= FIRST_PAUSE);
+    }
+
+    #[test]
+    fn the_manager_that_broke_off_is_asked_last() {
+        for _ in 0..20 {
+            let mut book = book();
+            book.next();
+            book.succeeded("b");
+            let round: Vec<String> = (0..3).filter_map(|_| book.next()).collect();
+            assert_eq!(round[2], "b");
+        }
     }
 }

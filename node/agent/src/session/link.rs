@@ -19,8 +19,6 @@ use crate::agent::Presence;
 use crate::logs::LogPublisher;
 use crate::worker::Command;
 
-/// From the dial to the manager's first message.
-const OPENING: Duration = Duration::from_secs(5);
 /// Messages on their way to the manager; more means that the connection does not move.
 const OUTGOING: usize = 8;
 /// Statuses in one report: far below the largest message.
@@ -56,10 +54,10 @@ pub(super) struct Link<'a> {
 impl<'a> Link<'a> {
     /// Opens a session with a manager and serves it to its end.
     pub(super) async fn run(agent: &'a mut Connector, manager: &str) -> End {
-        let stop = agent.stop.clone();
+        let (stop, patience) = (agent.stop.clone(), agent.book.patience(manager));
         let session = async {
             let opening = Self::open(agent, manager);
-            let link = timeout(OPENING, opening).await.map_err(|_| End::Lost(format!("no session within {} s", OPENING.as_secs())))?;
+            let link = timeout(patience, opening).await.map_err(|_| End::Lost(format!("no session within {} ms", patience.as_millis())))?;
             link?.serve().await
         };
         let end: Result<std::convert::Infallible, End> = tokio::select! {
