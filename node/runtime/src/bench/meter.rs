@@ -1,7 +1,7 @@
 //! CPU time of this process, its children and the containers: they are in two control groups whose clocks are read.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::StartBench;
@@ -42,7 +42,7 @@ impl CpuMeter {
         Ok(self.clock(&self.own)? + self.clock(&self.containers)?)
     }
 
-    fn clock(&self, group: &std::path::Path) -> io::Result<Duration> {
+    fn clock(&self, group: &Path) -> io::Result<Duration> {
         let invalid = || io::Error::other("unreadable clock of a control group");
         match &self.layout {
             Layout::Unified => {
@@ -60,15 +60,25 @@ impl CpuMeter {
 
 impl Drop for CpuMeter {
     fn drop(&mut self) {
-        let processes = std::fs::read_to_string(self.own.join("cgroup.procs")).unwrap_or_default();
-        for pid in processes.lines() {
-            let _ = std::fs::write(self.home.join("cgroup.procs"), pid);
+        // A child that was just forked may appear after a look at the list, so the group is emptied until it can be removed.
+        for _ in 0..100 {
+            let processes = std::fs::read_to_string(self.own.join("cgroup.procs")).unwrap_or_default();
+            for pid in processes.lines() {
+                let _ = std::fs::write(self.home.join("cgroup.procs"), pid);
+            }
+            if std::fs::remove_dir(&self.own).is_ok() {
+                break;
+            }
         }
-        let _ = std::fs::remove_dir(&self.own);
-        // Other runtimes also make groups in hierarchies that the embedded one leaves alone.
-        for root in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-            let _ = std::fs::remove_dir(root.path().join(self.containers.file_name().unwrap_or_default()));
-        }
-        let _ = std::fs::remove_dir(&self.containers);
+        remove_everywhere(&self.containers);
     }
+}
+
+/// Removes an empty group from all hierarchies: other runtimes also make it where the embedded one does not look.
+pub(super) fn remove_everywhere(group: &Path) {
+    let name = group.file_name().unwrap_or_default();
+    for root in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+        let _ = std::fs::remove_dir(root.path().join(name));
+    }
+    let _ = std::fs::remove_dir(group);
 }

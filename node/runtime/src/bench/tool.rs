@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures::future::try_join_all;
 
 use super::bundle::Bundle;
-use super::meter::CpuMeter;
+use super::meter::{CpuMeter, remove_everywhere};
 use super::{StartBench, StartFigures, figures};
 
 /// A mount namespace for the overlay; crun 1.8 also refuses to work where the empty v2 tree of a hybrid layout is in sight.
@@ -45,7 +45,9 @@ pub(super) async fn output(bench: &StartBench, program: &Path, dir: &Path) -> Re
     let bundle = Bundle::make(bench, dir, 0).await?;
     let mut command = command(program, &dir.join("state"), &bundle, 0, 1);
     command.stdout(Stdio::piped());
-    tokio::task::spawn_blocking(move || run(command)).await.map_err(|error| error.to_string())?
+    let outcome = tokio::task::spawn_blocking(move || run(command)).await.map_err(|error| error.to_string());
+    remove_everywhere(Path::new(&bench.runtime.cgroup_parent()));
+    outcome?
 }
 
 fn command(program: &Path, state: &Path, bundle: &Bundle, worker: usize, share: u32) -> Command {
