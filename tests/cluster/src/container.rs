@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::Lab;
 
 /// One container's first process.
@@ -16,18 +18,21 @@ pub struct Container {
     pub started: u64,
 }
 
-/// The running containers of a service on the given hosts, asked from `manager`.
+/// The running containers of a service, asked from `manager`.
 #[must_use]
 pub fn containers(lab: &Lab, manager: &str, service: &str) -> BTreeSet<Container> {
     let tasks = lab.must(manager, &["service", "ps", service, "-q", "--no-trunc", "--filter", "desired-state=running"]);
-    tasks.out.lines().filter_map(|task| container(lab, manager, task.trim())).collect()
+    let tasks: Vec<&str> = tasks.out.split_whitespace().collect();
+    if tasks.is_empty() {
+        return BTreeSet::new();
+    }
+    let inspected = lab.list(manager, &[&["service", "inspect"], tasks.as_slice()].concat());
+    inspected.iter().filter_map(|task| container(lab, task)).collect()
 }
 
-fn container(lab: &Lab, manager: &str, task: &str) -> Option<Container> {
-    let inspected = lab.list(manager, &["service", "ps", task]);
-    let host = inspected.first()?["Node"].as_str()?.to_owned();
-    let pid = inspected.first()?["Pid"].as_u64()?;
-    let stat = lab.shell(&host, &format!("cat /proc/{pid}/stat")).out;
+fn container(lab: &Lab, task: &Value) -> Option<Container> {
+    let pid = task["Status"]["ContainerStatus"]["PID"].as_u64()?;
+    let stat = lab.shell(task["NodeHostname"].as_str()?, &format!("cat /proc/{pid}/stat")).out;
     let started = stat.rsplit(") ").next()?.split(' ').nth(19)?.parse().ok()?;
-    Some(Container { task: task.to_owned(), pid, started })
+    Some(Container { task: task["ID"].as_str()?.to_owned(), pid, started })
 }
