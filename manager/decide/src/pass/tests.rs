@@ -128,6 +128,23 @@ fn tasks_leave_a_node_whose_labels_no_longer_fit() {
 }
 
 #[test]
+fn a_machine_that_shrank_keeps_the_oldest_tasks_that_fit() {
+    let mut bed = Testbed::new(2);
+    let mut big = spec("big", 2);
+    big.task.reservation.nano_cpus = 1_000_000_000;
+    let first = bed.create(1, big.clone());
+    bed.settle();
+    let second = bed.create(2, ServiceSpec { name: "second".into(), ..big });
+    bed.settle();
+    let mut description = bed.view().node(node_id(2)).unwrap().description.clone();
+    description.capacity.nano_cpus = 1_500_000_000;
+    bed.apply(vec![Change::Node(node_id(2), NodeStep::Describe(description))]);
+    bed.settle();
+    assert_eq!(bed.running(first).into_iter().collect::<Vec<_>>(), [(1, 1), (2, 1)]);
+    assert_eq!(bed.running(second).into_iter().collect::<Vec<_>>(), [(1, 2)]);
+}
+
+#[test]
 fn a_task_without_a_fitting_node_says_why_and_runs_when_there_is_one() {
     let mut bed = Testbed::new(1);
     let mut big = spec("big", 3);

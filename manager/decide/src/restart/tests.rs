@@ -95,6 +95,17 @@ fn a_steady_run_starts_the_count_again() {
     assert_eq!(bed.wanted(web)[0].failures, 1);
 }
 
+#[test]
+fn a_crash_loop_goes_on_counting_on_another_node() {
+    let (mut bed, web) = with_restart(|_| ());
+    end(&mut bed, web, TaskState::Failed);
+    end(&mut bed, web, TaskState::Failed);
+    let node = bed.wanted(web)[0].node.unwrap();
+    bed.set_node(node.bits(), NodeState::Down);
+    bed.pass();
+    assert_eq!(bed.wanted(web)[0].failures, 2);
+}
+
 proptest! {
     /// Each successor starts no earlier than the delay after the end, though the leader changes at any pass.
     #[test]

@@ -77,6 +77,23 @@ fn start_first_keeps_every_replica_until_its_successor_runs() {
 }
 
 #[test]
+fn a_start_first_update_that_overtakes_another_leaves_two_tasks_in_a_slot_at_most() {
+    let mut bed = Testbed::new(2);
+    let mut spec = spec("web", 1);
+    spec.update.order = UpdateOrder::StartFirst;
+    let web = bed.create(1, spec);
+    bed.settle();
+    for next in ["web:2", "web:3", "web:4"] {
+        image(&mut bed, web, next);
+        bed.pass();
+        let states: Vec<TaskState> = bed.wanted(web).iter().map(|task| task.status.state).collect();
+        assert_eq!((states.len(), states.contains(&TaskState::Running)), (2, true), "{states:?}");
+    }
+    bed.settle();
+    assert!(all_run(&bed, web, "web:4", 1));
+}
+
+#[test]
 fn start_first_gives_way_where_a_host_port_can_be_had_once() {
     let mut bed = Testbed::new(1);
     let mut spec = spec("web", 1);
@@ -190,6 +207,21 @@ fn a_global_service_is_updated_node_by_node() {
     });
     assert!(all_run(&bed, agent, "web:2", 3));
     assert_eq!(bed.running(agent).len(), 3);
+}
+
+#[test]
+fn a_node_that_takes_no_tasks_is_updated_when_it_does_again() {
+    let mut bed = Testbed::new(2);
+    let agent = bed.create(1, ServiceSpec { mode: ServiceMode::Global, ..spec("agent", 0) });
+    bed.settle();
+    bed.update_node(1, |node| node.availability = Availability::Pause);
+    image(&mut bed, agent, "web:2");
+    bed.settle();
+    assert_eq!(bed.running(agent).len(), 2, "the paused node keeps its task");
+    assert_eq!(status(&bed, agent).state, UpdateState::Completed);
+    bed.update_node(1, |node| node.availability = Availability::Active);
+    bed.settle();
+    assert!(all_run(&bed, agent, "web:2", 2));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use cluster_types::limits;
+
 use super::demand::Demand;
 use super::fleet::{Fleet, Room};
 use super::standing::Standing;
@@ -27,6 +29,7 @@ pub(super) fn refusals(fleet: &Fleet, demand: &Demand, standing: &Standing) -> S
         }
     }
     count_rest(&mut text, &rest);
+    text.truncate(text.floor_char_boundary(limits::ERROR_BYTES));
     text
 }
 
@@ -69,7 +72,17 @@ mod tests {
         let fleet = fleet(1_000);
         let text = refusals(&fleet, &demand, &Standing::none(&fleet));
         assert!(text.ends_with("; and 990 more (too little memory free: 990)"), "{text}");
-        assert!(text.len() < cluster_types::limits::ERROR_BYTES, "{text}");
+        assert!(text.len() < limits::ERROR_BYTES, "{text}");
+    }
+
+    #[test]
+    fn a_long_reason_is_cut() {
+        let mut fleet = fleet(10);
+        let mut placement = cluster_types::Placement::default();
+        placement.constraints.push(format!("node.labels.zone=={}", "z".repeat(500)).parse().unwrap());
+        Arc::make_mut(&mut fleet.rooms[0].node).description.hostname = "ü".repeat(64);
+        let text = refusals(&fleet, &Demand { placement, ..Demand::default() }, &Standing::none(&fleet));
+        assert!(text.len() > limits::ERROR_BYTES - 4 && text.len() <= limits::ERROR_BYTES, "{}", text.len());
     }
 
     #[test]
