@@ -56,7 +56,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Daemon(daemon) => daemon.run(),
         Command::Completions(completions) => completions.run(),
-        Command::Bench(bench) => bench.run(),
+        Command::Bench(bench) => bench.run(&host, identity.as_deref()),
         command => runtime()?.block_on(async {
             let client = Client::open(&host, identity.as_deref()).await?;
             talk(command, &client).await

@@ -91,5 +91,5 @@ impl Daemon {
 }
 
 fn wrong(error: cluster_daemon::config::ConfigError) -> Failure {
-    Failure::new("E0203", error.to_string()).note("The daemon was not started.")
+    Failure::new("E0203", error.to_string().trim_end()).note("The daemon was not started.")
 }

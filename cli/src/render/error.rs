@@ -7,7 +7,9 @@ use crate::failure::Failure;
 /// The lines of a failure, each with its end.
 pub(crate) fn error(failure: &Failure, paint: Paint) -> String {
     let label = failure.code.as_ref().map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
-    let mut text = format!("{}: {}\n", paint.bad(&label), plain(&failure.what));
+    let mut what = failure.what.lines();
+    let mut text = format!("{}: {}\n", paint.bad(&label), plain(what.next().unwrap_or_default()));
+    what.for_each(|line| text.push_str(&format!("  {}\n", plain(line))));
     block(&mut text, "cause:", &failure.causes);
     block(&mut text, "fix:", &failure.fixes);
     if let Some(note) = &failure.note {
