@@ -10,5 +10,6 @@ mod containers {
     mod limits;
     mod logs;
     mod memory;
+    mod network;
     mod survival;
 }

@@ -190,6 +190,19 @@ impl Host {
     }
 }
 
+/// A test that failed leaves no container running.
+impl Drop for Host {
+    fn drop(&mut self) {
+        let children = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+        for group in self.groups().iter().flat_map(|parent| children(parent)) {
+            let processes = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+            for pid in processes.lines().filter_map(|line| line.parse().ok()) {
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::SIGKILL);
+            }
+        }
+    }
+}
+
 /// Runs every container without a network: the suite says nothing of one.
 pub(crate) struct WithoutNetwork(pub(crate) EmbeddedRuntime);
 
@@ -228,7 +241,7 @@ fn make_image(root: &Path) {
         std::fs::create_dir_all(root.join(dir)).unwrap();
     }
     std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("install busybox-static");
-    let names = "sh cat sleep id ls echo mount touch dd head grep hostname env pwd kill stat wc tr sort true cut";
+    let names = "sh cat sleep id ls echo mount touch dd head grep hostname env pwd kill stat wc tr sort true cut httpd";
     for name in names.split(' ') {
         std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).unwrap();
     }
