@@ -2,6 +2,7 @@
 //! up: a leader that does not decide is worse than none (failures A9).
 
 mod decide;
+mod stall;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::{Core, Term};
 use crate::dispatcher::routes;
+use crate::leader::stall::Listening;
 use crate::seat;
 
 /// After leadership was given up and nobody took it.
@@ -82,8 +84,10 @@ async fn give_up(core: &Core) {
 fn start(core: &Arc<Core>, term: &Term) -> JoinSet<()> {
     let mut parts = JoinSet::new();
     let (decider, router, reporter, members) = (Arc::clone(core), Arc::clone(core), Arc::clone(core), Arc::clone(core));
-    let since = term.since;
-    parts.spawn(async move { decide::run(&decider, since).await });
+    let listening = Arc::new(Listening::new(term.since));
+    let (ticker, ticking) = (Arc::clone(core), Arc::clone(&listening));
+    parts.spawn(async move { decide::run(&decider, &listening).await });
+    parts.spawn(async move { ticking.tick(ticker.clock.as_ref()).await });
     parts.spawn(async move { route(&router).await });
     parts.spawn(async move { reporter.reports.run(&reporter).await });
     parts.spawn(async move { seat::members(&members).await });

@@ -8,6 +8,8 @@ mod testbed;
 
 #[path = "manager/control.rs"]
 mod control;
+#[path = "manager/load.rs"]
+mod load;
 #[path = "manager/logs.rs"]
 mod logs;
 #[path = "manager/members.rs"]

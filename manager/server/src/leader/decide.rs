@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use cluster_decide::{Dirty, Plan, liveness};
 use cluster_raft::{Feed, Subscription};
-use cluster_types::Timestamp;
 use cluster_types::limits::CHANGES_PER_ENTRY;
 use futures::FutureExt as _;
 use tokio::time::Instant;
 
+use super::stall::Listening;
 use crate::core::Core;
 
 /// The longest sleep without an event: an upper bound on what a missed wake-up can cost.
@@ -26,12 +26,12 @@ const REST_MAX: Duration = Duration::from_millis(50);
 const WEDGED: Duration = Duration::from_secs(5);
 
 /// Decides until it is dropped, or can no longer: then leadership must be given up.
-pub(super) async fn run(core: &Core, since: Timestamp) {
+pub(super) async fn run(core: &Core, listening: &Listening) {
     let (_, mut feed) = core.raft.subscribe();
     let mut dirty = Dirty::all();
     while drain(&mut feed, &mut dirty) {
         let begun = Instant::now();
-        let step = tokio::time::timeout(WEDGED, step(core, since, std::mem::take(&mut dirty)));
+        let step = tokio::time::timeout(WEDGED, step(core, listening, std::mem::take(&mut dirty)));
         let Ok(Some(next)) = step.await else { return };
         dirty = next.carry;
         if let Some(sleep) = next.sleep {
@@ -51,8 +51,8 @@ struct Next {
 }
 
 /// One pass, and its plan proposed. None when the pass failed.
-async fn step(core: &Core, since: Timestamp, dirty: Dirty) -> Option<Next> {
-    let plan = pass(core, since, dirty).await?;
+async fn step(core: &Core, listening: &Listening, dirty: Dirty) -> Option<Next> {
+    let plan = pass(core, listening, dirty).await?;
     for note in &plan.notes {
         tracing::debug!(about = %note.about, "{}", note.text);
     }
@@ -95,10 +95,14 @@ fn note(message: Option<Feed>, dirty: &mut Dirty) -> bool {
 }
 
 /// One pass, beside the executor: it may take milliseconds, and heartbeats must not wait for it.
-fn pass(core: &Core, since: Timestamp, dirty: Dirty) -> impl Future<Output = Option<Plan>> + use<> {
+fn pass(core: &Core, listening: &Listening, dirty: Dirty) -> impl Future<Output = Option<Plan>> + use<> {
     let view = core.raft.view();
     let now = core.clock.now();
-    let presence = liveness::Presence { leader_since: since, sessions: core.sessions.heard(), grace: liveness::grace(view.node_count()) };
+    let presence = liveness::Presence {
+        leader_since: listening.since(now),
+        sessions: core.sessions.heard(),
+        grace: liveness::grace(view.node_count()),
+    };
     let seed = rand::random();
     let passing = tokio::task::spawn_blocking(move || cluster_decide::pass(&view, now, seed, &dirty, &presence));
     async move { passing.await.inspect_err(|error| tracing::error!(%error, "a pass failed")).ok() }
