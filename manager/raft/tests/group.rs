@@ -3,7 +3,9 @@
 #[path = "support/group.rs"]
 mod group;
 
-use cluster_raft::{Feed, ProposeError, Raft, StartError};
+use std::time::Duration;
+
+use cluster_raft::{Feed, ProposeError, Raft, StartError, Timing};
 use cluster_types::{Object, RequestId};
 use group::{Group, config, node, node_id, shows};
 
@@ -33,6 +35,32 @@ async fn nothing_acknowledged_is_lost_when_the_leader_is_killed() {
     for manager in &group.managers {
         shows(manager.raft(), "101 nodes", |view| (0..=100).all(|number| view.node(node_id(number)).is_some())).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_process_died_is_replaced_without_waiting_for_its_lease() {
+    // By the lease alone, nobody could be elected within the test's patience.
+    let timing = Timing { election_min: 2 * group::PATIENCE, election_max: 3 * group::PATIENCE, ..Timing::default() };
+    let mut group = Group::with(3, timing).await;
+    for round in 0..3 {
+        let old = group.leader().await.id;
+        group.settle(2 * round).await;
+        group.kill(old).await;
+        group.propose(&node(2 * round + 1, 0)).await;
+        assert_ne!(group.leader().await.id, old);
+        group.restart(old).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_group_keeps_its_leader() {
+    let group = Group::new(3).await;
+    let before = *group.leader().await.raft().leadership().borrow();
+    for number in 0..20 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        group.propose(&node(number, 0)).await;
+    }
+    assert_eq!(*group.leader().await.raft().leadership().borrow(), before, "nobody was elected meanwhile");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,9 +186,9 @@ async fn an_entry_that_no_message_holds_is_refused_before_it_is_proposed() {
 async fn a_directory_serves_one_manager_only() {
     let group = Group::new(1).await;
     let manager = &group.managers[0];
-    let used = Raft::start(config(1, manager.address, manager.dir.path())).await;
+    let used = Raft::start(config(1, manager.address, manager.dir.path(), Timing::default())).await;
     assert!(matches!(used, Err(StartError::Directory { .. })), "it runs already");
     manager.raft().shutdown().await;
-    let other = Raft::start(config(2, manager.address, manager.dir.path())).await;
+    let other = Raft::start(config(2, manager.address, manager.dir.path(), Timing::default())).await;
     assert!(matches!(other, Err(StartError::Identity { .. })), "it is manager 1's");
 }

@@ -52,12 +52,13 @@ pub struct Timing {
 }
 
 impl Default for Timing {
-    /// For managers a few milliseconds apart.
+    /// For managers some tens of milliseconds apart, on machines that are busy with containers. A leader whose process dies is replaced
+    /// sooner, see [`super::vigil`]; these times are for machines that vanish and networks that are cut.
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(100),
-            election_min: Duration::from_millis(300),
-            election_max: Duration::from_millis(500),
+            heartbeat: Duration::from_millis(150),
+            election_min: Duration::from_millis(400),
+            election_max: Duration::from_millis(800),
             propose: Duration::from_secs(2),
         }
     }

@@ -14,6 +14,7 @@ use cluster_raft::{Committed, PlainDial, ProposeError, Raft, RaftConfig, Seats, 
 use cluster_types::{
     Change, ClusterId, Entry, EntryMode, Meta, Node, NodeDescription, NodeId, NodeSpec, NodeStatus, Object, RequestId, Timestamp,
 };
+use futures::StreamExt;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tonic::{Request, Response, Status};
@@ -37,20 +38,21 @@ pub(crate) struct Manager {
     pub(crate) id: u64,
     pub(crate) address: SocketAddr,
     pub(crate) dir: TempDir,
+    timing: Timing,
     /// None while it is killed.
     running: Option<(Runtime, Raft)>,
 }
 
-pub(crate) fn config(id: u64, address: SocketAddr, dir: &Path) -> RaftConfig {
-    RaftConfig { dir: dir.to_owned(), raft_id: id, cluster_id: CLUSTER, address, dial: Arc::new(PlainDial), timing: Timing::default() }
+pub(crate) fn config(id: u64, address: SocketAddr, dir: &Path, timing: Timing) -> RaftConfig {
+    RaftConfig { dir: dir.to_owned(), raft_id: id, cluster_id: CLUSTER, address, dial: Arc::new(PlainDial), timing }
 }
 
 impl Manager {
     /// A new manager; the first one makes the group.
-    pub(crate) fn new(id: u64, first: bool) -> Self {
+    pub(crate) fn new(id: u64, first: bool, timing: Timing) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let mut manager = Self { id, address, dir: TempDir::new().expect("a directory"), running: None };
+        let mut manager = Self { id, address, dir: TempDir::new().expect("a directory"), timing, running: None };
         manager.run(listener, first);
         manager
     }
@@ -76,14 +78,18 @@ impl Manager {
 
     fn run(&mut self, listener: TcpListener, first: bool) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let config = config(self.id, self.address, self.dir.path());
+        let config = config(self.id, self.address, self.dir.path(), self.timing);
         let raft = runtime.block_on(async {
             let raft = start(config, first).await;
             listener.set_nonblocking(true).expect("a non-blocking listener");
             let listener = tokio::net::TcpListener::from_std(listener).expect("a tokio listener");
-            let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+            // Small answers must not wait for the acknowledgement of the ones before.
+            let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener).map(|stream| {
+                let stream = stream?;
+                stream.set_nodelay(true).map(|()| stream)
+            });
             let service = raft.service(Arc::new(NoSeats));
-            tokio::spawn(tonic::transport::Server::builder().tcp_nodelay(true).add_service(service).serve_with_incoming(incoming));
+            tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
             raft
         });
         self.running = Some((runtime, raft));
@@ -128,8 +134,12 @@ pub(crate) struct Group {
 impl Group {
     /// `size` voters with ids from 1 on.
     pub(crate) async fn new(size: u64) -> Self {
+        Self::with(size, Timing::default()).await
+    }
+
+    pub(crate) async fn with(size: u64, timing: Timing) -> Self {
         // Runtimes are made and dropped beside the test's own one.
-        let managers = tokio::task::spawn_blocking(move || (1..=size).map(|id| Manager::new(id, id == 1)).collect());
+        let managers = tokio::task::spawn_blocking(move || (1..=size).map(|id| Manager::new(id, id == 1, timing)).collect());
         let group = Self { managers: managers.await.expect("managers") };
         group.leader().await;
         for manager in &group.managers[1..] {
