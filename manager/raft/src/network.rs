@@ -5,10 +5,12 @@
 //! - [`wire`]: from openraft's messages to ours.
 //! - [`client`]: the sending end, one channel for each peer.
 //! - [`service`]: the receiving end.
+//! - `matched`: notices followers that lost what they had acknowledged.
 //! - [`pipeline`]: both ends of appends in a row.
 
 pub mod client;
 pub mod dial;
+mod matched;
 pub mod pipeline;
 pub mod service;
 pub mod wire;

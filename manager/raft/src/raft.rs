@@ -86,13 +86,13 @@ impl Raft {
         let opening = config.clone();
         let opened = tokio::task::spawn_blocking(move || Opened::open(&opening));
         let Opened { log, publisher, snapshots, machine } = opened.await.map_err(|error| StartError::Stopped(error.to_string()))??;
-        let vigil = Arc::<Vigil>::default();
+        let (sender, leadership) = watch::channel(Leadership::default());
+        let vigil = Arc::new(Vigil::new(leadership.clone()));
         let network = Network::new(&config, vigil.clone());
         let peers = network.peers();
         let raft = openraft::Raft::new(config.raft_id, settings, network, log.clone(), machine)
             .await
             .map_err(|error| StartError::Stopped(error.to_string()))?;
-        let (sender, leadership) = watch::channel(Leadership::default());
         let tasks = vec![
             tokio::spawn(leadership::follow(raft.clone(), sender)),
             tokio::spawn(upkeep::run(raft.clone(), log.clone(), config.raft_id)),

@@ -192,3 +192,28 @@ async fn a_directory_serves_one_manager_only() {
     let other = Raft::start(config(2, manager.address, manager.dir.path(), Timing::default())).await;
     assert!(matches!(other, Err(StartError::Identity { .. })), "it is manager 1's");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_whose_disk_was_set_back_is_left_out_and_the_others_go_on() {
+    let mut group = Group::new(3).await;
+    let leader = group.leader().await.id;
+    let rolled = (1..=3).find(|id| *id != leader).expect("a follower");
+    group.settle(0).await;
+    group.kill(rolled).await;
+    let mut manager = group.take(rolled);
+    let backup = manager.backup();
+    group.managers.push(manager);
+    group.restart(rolled).await;
+    group.settle(1).await;
+    group.kill(rolled).await;
+    manager = group.take(rolled);
+    manager.dir = backup;
+    group.managers.push(manager);
+    group.restart(rolled).await;
+    for number in 2..30 {
+        group.propose(&node(number, 0)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(group.leader().await.id, leader, "the leader goes on");
+    assert!(group.manager(rolled).raft().view().node_count() <= 2, "nobody builds on what it forgot");
+}

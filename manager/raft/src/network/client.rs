@@ -11,12 +11,13 @@ use std::time::Duration;
 use cluster_api::pb::raft_client::RaftClient;
 use cluster_api::pb::{RaftMessage, SnapshotPiece};
 use cluster_types::ClusterId;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use openraft::base::BoxFuture;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{RPCOption, RPCTypes};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
 };
 use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 use serde::Serialize;
@@ -26,6 +27,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use super::dial::Dial;
+use super::matched::Matched;
 use super::pipeline::{self, Appended};
 use super::wire::{Label, MESSAGE_BYTES, PIECE_BYTES, read};
 use crate::machine::FileSnapshot;
@@ -43,6 +45,7 @@ const SNAPSHOT_START: Duration = Duration::from_secs(30);
 pub struct Network {
     peers: Peers,
     vigil: Arc<Vigil>,
+    matched: Matched,
     append_deadline: Duration,
 }
 
@@ -77,7 +80,7 @@ impl Network {
     pub fn new(config: &RaftConfig, vigil: Arc<Vigil>) -> Self {
         let (id, cluster, dial) = (config.raft_id, config.cluster_id, config.dial.clone());
         let peers = Peers { id, cluster, dial, channels: Arc::default() };
-        Self { peers, vigil, append_deadline: config.timing.append_deadline() }
+        Self { peers, vigil, matched: Matched::default(), append_deadline: config.timing.append_deadline() }
     }
 
     /// The channels, for other calls than openraft's.
@@ -92,6 +95,7 @@ impl Network {
             address: node.addr.clone(),
             client: channel.map(stub),
             vigil: self.vigil.clone(),
+            matched: self.matched.clone(),
             append_deadline: self.append_deadline,
         }
     }
@@ -119,6 +123,7 @@ pub struct Client {
     /// None when the address cannot be read.
     client: Option<RaftClient<Channel>>,
     vigil: Arc<Vigil>,
+    matched: Matched,
     append_deadline: Duration,
 }
 
@@ -157,6 +162,17 @@ impl Client {
             // The peer is there, and overloaded or busy: again at once.
             Code::ResourceExhausted | Code::Aborted | Code::DeadlineExceeded => NetworkError::from_string(text).into(),
             _ => Unreachable::from_string(text).into(),
+        }
+    }
+
+    /// An answer that makes sense to openraft.
+    fn checked(&self, answer: StreamAppendResult<Types>) -> Result<StreamAppendResult<Types>, CallError> {
+        match self.matched.check(self.label.target, &answer) {
+            Ok(()) => Ok(answer),
+            Err(reverted) => {
+                tracing::error!(manager = self.label.target, address = %self.address, error = %reverted, "a manager is left out");
+                Err(Unreachable::new(&reverted).into())
+            }
         }
     }
 
@@ -213,9 +229,12 @@ impl RaftNetworkV2<Types> for Client {
         let deadline = option.hard_ttl().max(self.append_deadline);
         Box::pin(async move {
             let late = self.late(RPCTypes::AppendEntries, deadline);
+            let (matched, target) = (self.matched.clone(), self.label.target);
+            let requests = requests.inspect(move |request| matched.lead(target, request.vote.leader_id.term));
             let opened = pipeline::open(self.label, self.connected()?, requests);
             let answers = tokio::time::timeout(deadline, opened).await.map_err(|_| late.clone())?.map_err(|status| self.failed(&status))?;
-            Ok(answers.appended(deadline, late, |status| self.failed(status)))
+            let answers = answers.appended(deadline, late, |status| self.failed(status));
+            Ok(answers.map(|answer| answer.and_then(|answer| self.checked(answer))).boxed())
         })
     }
 

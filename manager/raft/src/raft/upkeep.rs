@@ -15,8 +15,8 @@ use crate::types::Types;
 const PERIOD: Duration = Duration::from_secs(1);
 /// Bytes of entries after which a snapshot is made, however few they are.
 const LOG_BYTES: usize = 32 << 20;
-/// Looks between two tries to hand the lead on: the next manager's disk may be full as well.
-const HANDOVER: u32 = 10;
+/// Looks between two tries of the same: the next manager's disk may be full as well, and a purge waits for followers.
+const PAUSE: u32 = 10;
 
 impl Raft {
     /// Makes a snapshot now and lets go of the entries that it covers. Raft does so by itself; an operator may want it before a backup.
@@ -45,12 +45,16 @@ pub(super) async fn run(raft: openraft::Raft<Types, Machine>, log: LogStore, id:
     loop {
         tokio::time::sleep(PERIOD).await;
         wait = wait.saturating_sub(1);
+        if wait > 0 {
+            continue;
+        }
         let large = log.bytes() > LOG_BYTES;
-        let hand_over = *full.borrow() && wait == 0;
-        let successor = successor(&raft, id).filter(|_| hand_over);
+        let successor = if *full.borrow() { successor(&raft, id) } else { None };
         if let Some(successor) = successor {
             tracing::warn!(successor, "the disk is full: another manager is asked to lead");
-            wait = HANDOVER;
+        }
+        if large || successor.is_some() {
+            wait = PAUSE;
         }
         if act(&raft, large, successor).await.is_err() {
             return;

@@ -33,26 +33,30 @@ const RETRY: Duration = Duration::from_millis(100);
 /// What this manager knows of the leader's process.
 pub struct Vigil {
     gone: watch::Sender<Option<u64>>,
-}
-
-impl Default for Vigil {
-    fn default() -> Self {
-        Self { gone: watch::Sender::new(None) }
-    }
+    leadership: watch::Receiver<Leadership>,
 }
 
 impl Vigil {
+    /// Nothing is known yet.
+    pub(crate) fn new(leadership: watch::Receiver<Leadership>) -> Self {
+        Self { gone: watch::Sender::new(None), leadership }
+    }
+
     /// The leader that is gone, as far as this manager can tell.
     #[must_use]
     pub fn gone(&self) -> Option<u64> {
         *self.gone.borrow()
     }
 
-    /// Whether this manager, too, sees that `leader` is gone; waits a moment for it to notice.
+    /// Whether this manager has no reason to wait for `leader`: it is gone here, too, or nobody leads (two may have stood at once, and
+    /// the one that won stepped down for the other). Waits a moment to notice.
     pub(crate) async fn agrees(&self, leader: u64) -> bool {
-        let mut gone = self.gone.subscribe();
-        let noticed = timeout(NOTICE, gone.wait_for(|gone| *gone == Some(leader))).await;
-        matches!(noticed, Ok(Ok(_)))
+        let (mut gone, mut leadership) = (self.gone.subscribe(), self.leadership.clone());
+        tokio::select! {
+            noticed = gone.wait_for(|gone| *gone == Some(leader)) => noticed.is_ok(),
+            nobody = leadership.wait_for(|seen| seen.leader.is_none()) => nobody.is_ok(),
+            () = sleep(NOTICE) => false,
+        }
     }
 }
 

@@ -69,6 +69,17 @@ impl Manager {
         self.run(listener, false);
     }
 
+    /// What is in its directory now; it must be killed.
+    pub(crate) fn backup(&self) -> TempDir {
+        assert!(self.running.is_none(), "it runs");
+        let copy = TempDir::new().expect("a directory");
+        for entry in std::fs::read_dir(self.dir.path()).expect("its directory") {
+            let entry = entry.expect("a file");
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).expect("copied");
+        }
+        copy
+    }
+
     /// The same address with an empty directory and another id, as an operator would put it back after losing its disk.
     pub(crate) fn renew(&mut self, id: u64) {
         self.id = id;
@@ -138,6 +149,8 @@ impl Group {
     }
 
     pub(crate) async fn with(size: u64, timing: Timing) -> Self {
+        // `RUST_LOG=info` shows what a failing test did. Another test may have begun the log already.
+        let _ = tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_test_writer().try_init();
         // Runtimes are made and dropped beside the test's own one.
         let managers = tokio::task::spawn_blocking(move || (1..=size).map(|id| Manager::new(id, id == 1, timing)).collect());
         let group = Self { managers: managers.await.expect("managers") };
