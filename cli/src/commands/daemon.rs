@@ -77,8 +77,8 @@ impl Daemon {
             Format::Json => LogFormat::Json,
         };
         Settings {
-            data_dir: self.data_dir,
-            socket: self.socket,
+            data_dir: self.data_dir.map(whole),
+            socket: self.socket.map(whole),
             listen_addr: self.listen_addr,
             advertise_addr: self.advertise_addr,
             runtime: self.runtime.map(runtime),
@@ -88,6 +88,11 @@ impl Daemon {
             certificate_seconds: self.certificate_seconds,
         }
     }
+}
+
+/// A path from here as a whole one: what the daemon starts may be elsewhere.
+fn whole(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn wrong(error: cluster_daemon::config::ConfigError) -> Failure {

@@ -93,11 +93,7 @@ impl Report {
         self.close();
         let line = format!("{}  {}", Paint::stderr().good("ok"), plain(text));
         match &self.screen {
-            Screen::Live(all) => {
-                if all.println(&line).is_err() {
-                    print::raw_words(&line);
-                }
-            }
+            Screen::Live(all) => all.suspend(|| print::raw_words(&line)),
             Screen::Lines => print::raw_words(&line),
             Screen::Quiet => {}
         }

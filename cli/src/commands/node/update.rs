@@ -119,7 +119,8 @@ async fn set_role(client: &Client, node: &str, role: pb::Role) -> Result<(), Fai
 }
 
 async fn send(client: &Client, reference: &str, request: pb::UpdateNodeRequest) -> Result<(), Failure> {
-    let request = pb::UpdateNodeRequest { reference: reference.to_owned(), request_id: request_id(), ..request };
+    let node = if reference == "self" { super::resolve(client, reference).await?.node.id.to_string() } else { reference.to_owned() };
+    let request = pb::UpdateNodeRequest { reference: node, request_id: request_id(), ..request };
     match answer(client.control().update_node(request)).await {
         Ok(_) => Ok(()),
         Err(failure) => Err(client.suggest_node(reference, failure).await),
