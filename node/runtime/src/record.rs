@@ -89,11 +89,15 @@ impl Folder {
     }
     /// Locked while a start is under way.
     pub(crate) fn lock(&self) -> PathBuf {
-        self.0.join("lock")
+        self.container()
     }
-    /// Mount point of the root file system, used in the launcher's mount namespace only.
+    /// Where the launcher mounts a file system in memory that only it and the container's beginnings see.
+    pub(crate) fn stage(&self) -> PathBuf {
+        self.0.join("stage")
+    }
+    /// Mount point of the root file system, on the stage.
     pub(crate) fn root(&self) -> PathBuf {
-        self.0.join("root")
+        self.stage().join("root")
     }
     pub(crate) fn upper(&self) -> PathBuf {
         self.0.join("upper")
@@ -109,10 +113,6 @@ impl Folder {
     }
     pub(crate) fn resolv_conf(&self) -> PathBuf {
         self.0.join("resolv.conf")
-    }
-    /// Where libcontainer keeps its own state.
-    pub(crate) fn libcontainer(&self) -> PathBuf {
-        self.0.join("oci")
     }
 }
 

@@ -42,7 +42,6 @@ fn try_start(folder: &Folder, reply: OwnedFd) -> Result<(), (io::Error, OwnedFd)
         if folder.state().exists() {
             return Err(io::Error::other("it was started before"));
         }
-        clear_attempt(folder)?;
         let record: Record = record::load(&folder.container())?.ok_or_else(|| io::Error::other("there is no container.json"))?;
         Ok((lock, streams, record, rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?, child_signals()?))
     });
@@ -74,17 +73,9 @@ fn try_start(folder: &Folder, reply: OwnedFd) -> Result<(), (io::Error, OwnedFd)
 
 /// Says that a start is under way. The launcher inherits the lock and the keeper lets it go, so it is open once the launcher has ended.
 fn lock(folder: &Folder) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(folder.lock())?;
+    let file = File::open(folder.lock())?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
     Ok(file)
-}
-
-/// Removes what a launcher left that was killed.
-fn clear_attempt(folder: &Folder) -> io::Result<()> {
-    match std::fs::remove_dir_all(folder.libcontainer()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 /// Takes over a container whose keeper was killed: goes on with the log, and notices the end, whose code nobody can know.

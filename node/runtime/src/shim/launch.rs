@@ -66,7 +66,7 @@ fn launch(folder: &Folder, record: &Record, output: &[OwnedFd; 2], pid_pipe: &Ow
     root::ensure_dir(root_fd.as_fd(), &credentials.dir)
         .map_err(|error| LaunchError::Rejected(format!("cannot use `{}` as the working directory: {error}", credentials.dir)))?;
     drop(root_fd);
-    spec.save(folder.0.join("config.json")).map_err(failed("write the container's spec"))?;
+    spec.save(folder.stage().join("config.json")).map_err(failed("write the container's spec"))?;
     let (status_reader, status_writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(failed("make a pipe"))?;
     let init = Init::new(credentials, record.config.spec.container.init, Rc::new(status_writer));
     let mut container = create(folder, record, output, init)?;
@@ -100,14 +100,14 @@ fn create(folder: &Folder, record: &Record, output: &[OwnedFd; 2], init: Init) -
     let null = File::open("/dev/null").map_err(failed("open /dev/null"))?;
     // A short name and a relative place: both end up in the path of a socket, which may have 107 characters.
     ContainerBuilder::new("c".to_owned(), SyscallType::default())
-        .with_root_path(folder.libcontainer())
+        .with_root_path(folder.stage())
         .and_then(|builder| {
             builder
                 .with_executor(init)
                 .with_stdin(OwnedFd::from(null))
                 .with_stdout(copy(&output[0]).map_err(|error| libcontainer::error::LibcontainerError::Other(error.to_string()))?)
                 .with_stderr(copy(&output[1]).map_err(|error| libcontainer::error::LibcontainerError::Other(error.to_string()))?)
-                .as_init(&folder.0)
+                .as_init(folder.stage())
                 .with_systemd(false)
                 .as_sibling(true)
                 .with_detach(true)

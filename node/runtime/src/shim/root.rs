@@ -31,9 +31,12 @@ pub(super) fn mount(folder: &Folder, record: &Record) -> io::Result<OwnedFd> {
     unsafe { unshare_unsafe(UnshareFlags::NEWNS) }?;
     // What is mounted here must not be seen outside; what the host mounts or takes away later may come in.
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM)?;
-    for dir in [folder.upper(), folder.work(), folder.root()] {
+    for dir in [folder.upper(), folder.work(), folder.stage()] {
         private_dir(&dir)?;
     }
+    // What only the start needs is never written to the disk: files that come and go cost a file system more than all the rest.
+    rustix::mount::mount("tmpfs", folder.stage(), "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0700,size=4m")?;
+    private_dir(&folder.root())?;
     // The upper folder's mode is that of the root directory inside.
     rustix::fs::chmod(folder.upper(), Mode::from_raw_mode(0o755))?;
     let layers = lower_dirs(folder, record)?;
