@@ -43,7 +43,12 @@ pub(crate) fn text(host: &pb::StatusResponse, cluster: Option<&Result<pb::GetClu
     }
     lines.push(("node", format!("{}, {} at {}", host.node_id, role(host.role), host.advertise_address)));
     lines.push(("containers", host.containers.to_string()));
-    lines.push(("session", if host.session_open { "open".to_owned() } else { "not open: this host hears nothing new".to_owned() }));
+    let session = match (host.session_open, host.trouble.as_str()) {
+        (true, _) => "open".to_owned(),
+        (false, "") => "not open: this host hears nothing new".to_owned(),
+        (false, trouble) => format!("not open: {trouble}"),
+    };
+    lines.push(("session", session));
     let leader = match (host.is_leader, host.leader_address.as_str()) {
         (true, _) => "this host".to_owned(),
         (false, "") => "none known".to_owned(),

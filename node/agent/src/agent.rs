@@ -183,8 +183,15 @@ impl Agent {
 
     /// Waits until the agent has ended: shut down, or broken by a defect. The daemon then ends too, so that it is started anew and takes the
     /// containers over.
-    pub async fn ended(&self) {
-        self.tasks.wait().await;
+    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let tasks = self.tasks.clone();
+        async move { tasks.wait().await }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.tasks.is_empty()
     }
 
     /// Ends the session and the worker, and waits for both. Containers run on.

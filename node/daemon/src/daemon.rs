@@ -9,7 +9,7 @@ use cluster_api::guard::GuardLayer;
 use cluster_api::status::code;
 use cluster_api::{ApiError, Kind};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, watch};
 use tonic::Status;
 use tonic::transport::Server;
 
@@ -36,8 +36,15 @@ pub(crate) struct Daemon {
     pub(crate) host: Host,
     /// The membership; its lock is held through init, join, leave and renewal, so that they never meet.
     pub(crate) member: Mutex<Option<Member>>,
-    /// Another membership began or ended: the keeper of the certificate looks again.
-    pub(crate) changed: Notify,
+    /// Counts how often the membership began, ended or changed its role, for those who follow it.
+    changed: watch::Sender<u64>,
+}
+
+impl Daemon {
+    /// Tells those who follow the membership to look again.
+    pub(crate) fn membership_changed(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
 }
 
 /// Runs a daemon until it is told to end.
@@ -74,7 +81,7 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
         Some(identity) => Some(Member::start(&host, identity).await?),
         None => None,
     };
-    let daemon = Arc::new(Daemon { host, member: Mutex::new(member), changed: Notify::new() });
+    let daemon = Arc::new(Daemon { host, member: Mutex::new(member), changed: watch::Sender::new(0) });
     let keeper = tokio::spawn(keep_certificate(Arc::clone(&daemon)));
     let routes = daemon.host.control.routes(Local::routes(Arc::clone(&daemon)));
     // Nobody comes over the socket with a certificate, so there is nobody to turn away.
@@ -84,7 +91,7 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
     let ended = ended(&daemon);
     let result = tokio::select! {
         served = served => served.map_err(DaemonError::host("serving the socket")),
-        reason = ended => Err(DaemonError::Host { step: "the manager of this node has stopped", reason }),
+        reason = ended => Err(DaemonError::Host { step: "a part of this daemon has stopped", reason }),
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     keeper.abort();
@@ -122,44 +129,43 @@ async fn end_signal() {
     tracing::info!("the daemon ends; its containers go on");
 }
 
-/// Ends when this node's Raft has stopped by itself, with the reason: a disk that failed is read again by the next daemon, not by this one.
+/// Ends when a part of this node has stopped by itself, with the reason: the next daemon starts it anew, from what is on disk.
 async fn ended(daemon: &Daemon) -> String {
+    let mut changed = daemon.changed.subscribe();
     loop {
-        let raft = daemon.member.lock().await.as_ref().and_then(Member::raft);
-        match raft {
-            Some(raft) => {
-                let reason = tokio::select! {
-                    reason = raft.stopped() => reason,
-                    () = daemon.changed.notified() => continue,
-                };
-                // A demotion stops Raft too, and takes it away.
-                if daemon.member.lock().await.as_ref().is_some_and(|member| member.raft().is_some()) {
-                    return reason;
-                }
-            }
-            None => daemon.changed.notified().await,
+        changed.borrow_and_update();
+        let stopping = daemon.member.lock().await.as_ref().map(Member::stopped);
+        tokio::select! {
+            () = async { stopping.unwrap_or_else(|| Box::pin(std::future::pending())).await } => {}
+            _ = changed.changed() => continue,
+        }
+        // Leaving and demotion stop parts too, on purpose and under the lock.
+        if let Some(reason) = daemon.member.lock().await.as_ref().and_then(Member::broken) {
+            return reason;
         }
     }
 }
 
 /// Renews the certificate in time, and at once when the managers say that the role changed.
 async fn keep_certificate(daemon: Arc<Daemon>) {
+    let mut changed = daemon.changed.subscribe();
     loop {
+        changed.borrow_and_update();
         let Some((wait, wanted)) = next_renewal(&daemon).await else {
-            daemon.changed.notified().await;
+            drop(changed.changed().await);
             continue;
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = wanted => {}
-            () = daemon.changed.notified() => continue,
+            _ = changed.changed() => continue,
         }
         let renewed = match daemon.member.lock().await.as_mut() {
             Some(member) => member.renew(&daemon.host).await,
             None => Ok(()),
         };
         match renewed {
-            Ok(()) => daemon.changed.notify_waiters(),
+            Ok(()) => daemon.membership_changed(),
             Err(error) => {
                 tracing::warn!(%error, "the certificate could not be renewed; trying again");
                 tokio::time::sleep(renewal::RETRY.min(wait / 4).max(Duration::from_millis(500))).await;

@@ -58,7 +58,7 @@ impl Service<Request<axum::body::Body>> for Gate {
             let Some(routes) = behind else { return Ok(closed().into_http()) };
             match routes.oneshot(request.map(Body::new)).await {
                 Ok(response) => Ok(response.map(Body::new)),
-                Err(never) => Err(Infallible::from(never)),
+                Err(never) => Err(never),
             }
         })
     }

@@ -66,7 +66,7 @@ impl pb::local_server::Local for Local {
         }
         let (member, response) = init::init(&self.daemon.host, request.into_inner()).await?;
         *slot = Some(member);
-        self.daemon.changed.notify_waiters();
+        self.daemon.membership_changed();
         Ok(Response::new(response))
     }
 
@@ -91,7 +91,7 @@ impl pb::local_server::Local for Local {
                 *slot = Some(*member);
                 error
             });
-            daemon.changed.notify_waiters();
+            daemon.membership_changed();
             result
         });
         left.await.map_err(|error| Status::internal(error.to_string()))??;
@@ -173,7 +173,7 @@ async fn enter(
     let member = join::join(&daemon.host, request, &say).await?;
     let identity = member.credentials.identity();
     *slot = Some(member);
-    daemon.changed.notify_waiters();
+    daemon.membership_changed();
     let role = pb::Role::from(identity.role).into();
     Ok(pb::JoinResponse { node_id: identity.node.to_string(), role, ..pb::JoinResponse::default() })
 }
@@ -186,9 +186,14 @@ fn describe(member: &Member, status: &mut pb::StatusResponse) {
     status.advertise_address = member.identity.advertise.to_string();
     status.manager_addresses = member.managers();
     status.certificate_expires_ms = u64::try_from(identity.not_after).unwrap_or_default().saturating_mul(1000);
-    if let Presence::Open { manager, .. } = member.agent.status().presence {
-        status.session_open = true;
-        status.leader_address = manager;
+    let agent = member.agent.status();
+    match agent.presence {
+        Presence::Open { manager, .. } => {
+            status.session_open = true;
+            status.leader_address = manager;
+        }
+        Presence::Searching => status.trouble = agent.trouble.unwrap_or_default(),
+        Presence::Removed { reason } => status.trouble = reason,
     }
     if let Some(raft) = member.raft() {
         let leadership = raft.leadership();

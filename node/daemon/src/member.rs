@@ -11,6 +11,7 @@ use cluster_agent::{Agent, AgentConfig};
 use cluster_api::Credentials;
 use cluster_raft::Raft;
 use cluster_types::Role;
+use futures::future::BoxFuture;
 
 use crate::error::DaemonError;
 use crate::host::Host;
@@ -152,6 +153,28 @@ impl Member {
     /// Raft, while this node is a manager.
     pub(crate) fn raft(&self) -> Option<Raft> {
         self.manager.as_ref().map(|side| side.manager.raft().clone())
+    }
+
+    /// Ends when a part has stopped, on purpose or not.
+    pub(crate) fn stopped(&self) -> BoxFuture<'static, ()> {
+        let (agent, raft) = (self.agent.ended(), self.raft());
+        Box::pin(async move {
+            match raft {
+                Some(raft) => {
+                    tokio::select! {
+                        () = agent => {}
+                        _ = raft.stopped() => {}
+                    }
+                }
+                None => agent.await,
+            }
+        })
+    }
+
+    /// Why a part that should run does not.
+    pub(crate) fn broken(&self) -> Option<String> {
+        let raft = self.raft().and_then(|raft| raft.progress().stopped).map(|reason| format!("raft: {reason}"));
+        raft.or_else(|| self.agent.has_ended().then(|| "the agent broke off: its log says why".to_owned()))
     }
 
     /// Ends when the managers want a renewal that has not begun.
