@@ -252,100 +252,15 @@ fn inspect_has_the_shape_that_docker_users_know() {
       }
     ]
     "#);
-    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Table), @r#"
-    [
-      {
-        "CreatedAt": "2025-11-24T16:00:00Z",
-        "Endpoint": {
-          "Ports": [
-            {
-              "Protocol": "tcp",
-              "PublishMode": "host",
-              "PublishedPort": 8080,
-              "TargetPort": 80
-            }
-          ],
-          "Spec": {
-            "Ports": [
-              {
-                "Protocol": "tcp",
-                "PublishMode": "host",
-                "PublishedPort": 8080,
-                "TargetPort": 80
-              }
-            ]
-          }
-        },
-        "ID": "314dzessmqqc5lby3bhzxcxtf",
-        "ServiceStatus": {
-          "DesiredTasks": 5,
-          "RunningTasks": 3
-        },
-        "Spec": {
-          "EndpointSpec": {
-            "Ports": [
-              {
-                "Protocol": "tcp",
-                "PublishMode": "host",
-                "PublishedPort": 8080,
-                "TargetPort": 80
-              }
-            ]
-          },
-          "Labels": {
-            "team": "shop"
-          },
-          "Mode": {
-            "Replicated": {
-              "Replicas": 5
-            }
-          },
-          "Name": "web",
-          "TaskTemplate": {
-            "ContainerSpec": {
-              "Env": [
-                "A=1"
-              ],
-              "Hosts": [
-                "10.0.0.9 db"
-              ],
-              "Image": "shop/web:1.9",
-              "Init": true,
-              "Mounts": [
-                {
-                  "ReadOnly": true,
-                  "Source": "/data",
-                  "Target": "/data",
-                  "Type": "bind"
-                }
-              ],
-              "ReadOnly": false,
-              "StopGracePeriod": 10000000000
-            },
-            "ForceUpdate": 0,
-            "Placement": {},
-            "RestartPolicy": {
-              "Condition": "any",
-              "Delay": 5000000000,
-              "MaxAttempts": 0,
-              "MaxDelay": 300000000000,
-              "Window": 0
-            },
-            "Runtime": "container"
-          },
-          "UpdateConfig": {
-            "Delay": 0,
-            "Order": "stop-first",
-            "Parallelism": 1
-          }
-        },
-        "UpdatedAt": "2025-11-24T16:01:40Z",
-        "Version": {
-          "Index": 7
-        }
-      }
-    ]
-    "#);
+}
+
+#[test]
+fn inspect_of_a_service_has_dockers_keys() {
+    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00Z","Endpoint":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}],"Spec":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}]}},"ID":"314dzessmqqc5lby3bhzxcxtf","ServiceStatus":{"DesiredTasks":5,"RunningTasks":3},"Spec":{"EndpointSpec":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}]},"Labels":{"team":"shop"},"Mode":{"Replicated":{"Replicas":5}},"Name":"web","TaskTemplate":{"ContainerSpec":{"Env":["A=1"],"Hosts":["10.0.0.9 db"],"Image":"shop/web:1.9","Init":true,"Mounts":[{"ReadOnly":true,"Source":"/data","Target":"/data","Type":"bind"}],"ReadOnly":false,"StopGracePeriod":10000000000},"ForceUpdate":0,"Placement":{},"RestartPolicy":{"Condition":"any","Delay":5000000000,"MaxAttempts":0,"MaxDelay":300000000000,"Window":0},"Runtime":"container"},"UpdateConfig":{"Delay":0,"Order":"stop-first","Parallelism":1}},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
+}
+
+#[test]
+fn inspect_of_a_task_has_dockers_keys() {
     insta::assert_snapshot!(super::inspect::print(&[task(1, 1, TaskState::Failed, None).inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00.001Z","DesiredState":"shutdown","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","NodeHostname":"n1","NodeID":"25xzpakkg8t3jf8j7ihzy43l1","ServiceID":"314dzessmqqc5lby3bhzxcxtf","Slot":1,"Status":{"ContainerStatus":{"ContainerID":"51vbb0nzpwjw9bjwtj5zvlkd2","ExitCode":1,"OOMKilled":false,"PID":4711},"PortStatus":{"Ports":[]},"State":"failed","Timestamp":"2025-11-24T16:01:35Z"},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
 }
 

@@ -40,210 +40,23 @@ fn port(published: u16, target: u16, protocol: Protocol, mode: PublishMode) -> P
     PublishedPort { target, published, protocol, mode }
 }
 
+/// Each flag once; `|` stands between the words.
+const EVERY_FLAG: &str = "--name=web|--replicas=3|--replicas-max-per-node=2|-p|mode=host,target=80,published=8080|\
+    --constraint|node.role==worker|-e|A=1|--mount|type=bind,src=/a,dst=/b,ro|--network|host|-l|team=shop|--container-label|c=d|\
+    --host|db:10.0.0.9|--dns|10.0.0.2|--group|adm|--cap-add|net_admin|--cap-drop=CAP_CHOWN|--sysctl|net.core.somaxconn=9|\
+    --ulimit|nofile=10:20|--entrypoint|sh -c|--hostname|h|--init=false|--read-only|--no-new-privileges|--stop-grace-period|1m30s|\
+    --stop-signal|SIGINT|-u|1000:1000|-w|/srv|--limit-cpu|.5|--limit-memory|512M|--limit-pids|64|--reserve-cpu|0.25|\
+    --reserve-memory|64m|--restart-condition|on-failure|--restart-delay|500ms|--restart-max-delay|1m|--restart-max-attempts|4|\
+    --restart-window|2m|--update-parallelism|2|--update-delay|3s|--update-order|start-first|shop/web:1|echo|-n|--name|x";
+
 #[test]
 fn every_flag_has_its_field() {
-    let spec = create(&[
-        "--name=web",
-        "--replicas=3",
-        "--replicas-max-per-node=2",
-        "-p",
-        "mode=host,target=80,published=8080",
-        "--constraint",
-        "node.role==worker",
-        "-e",
-        "A=1",
-        "--mount",
-        "type=bind,src=/a,dst=/b,ro",
-        "--network",
-        "host",
-        "-l",
-        "team=shop",
-        "--container-label",
-        "c=d",
-        "--host",
-        "db:10.0.0.9",
-        "--dns",
-        "10.0.0.2",
-        "--group",
-        "adm",
-        "--cap-add",
-        "net_admin",
-        "--cap-drop=CAP_CHOWN",
-        "--sysctl",
-        "net.core.somaxconn=9",
-        "--ulimit",
-        "nofile=10:20",
-        "--entrypoint",
-        "sh -c",
-        "--hostname",
-        "h",
-        "--init=false",
-        "--read-only",
-        "--no-new-privileges",
-        "--stop-grace-period",
-        "1m30s",
-        "--stop-signal",
-        "SIGINT",
-        "-u",
-        "1000:1000",
-        "-w",
-        "/srv",
-        "--limit-cpu",
-        ".5",
-        "--limit-memory",
-        "512M",
-        "--limit-pids",
-        "64",
-        "--reserve-cpu",
-        "0.25",
-        "--reserve-memory",
-        "64m",
-        "--restart-condition",
-        "on-failure",
-        "--restart-delay",
-        "500ms",
-        "--restart-max-attempts",
-        "4",
-        "--restart-window",
-        "2m",
-        "--update-parallelism",
-        "2",
-        "--update-delay",
-        "3s",
-        "--update-order",
-        "start-first",
-        "shop/web:1",
-        "echo",
-        "-n",
-        "--name",
-        "x",
-    ])
-    .unwrap();
-    insta::assert_debug_snapshot!(spec, @r#"
-    ServiceSpec {
-        name: "web",
-        labels: {
-            "team": "shop",
-        },
-        task: TaskSpec {
-            container: ContainerSpec {
-                image: "shop/web:1",
-                command: Some(
-                    [
-                        "sh",
-                        "-c",
-                    ],
-                ),
-                args: [
-                    "echo",
-                    "-n",
-                    "--name",
-                    "x",
-                ],
-                env: [
-                    "A=1",
-                ],
-                dir: Some(
-                    "/srv",
-                ),
-                user: Some(
-                    "1000:1000",
-                ),
-                groups: [
-                    "adm",
-                ],
-                hostname: Some(
-                    "h",
-                ),
-                labels: {
-                    "c": "d",
-                },
-                mounts: [
-                    Mount {
-                        kind: Bind {
-                            source: "/a",
-                        },
-                        target: "/b",
-                        read_only: true,
-                    },
-                ],
-                hosts: [
-                    "db:10.0.0.9",
-                ],
-                dns: [
-                    "10.0.0.2",
-                ],
-                init: false,
-                read_only: true,
-                no_new_privileges: true,
-                cap_add: [
-                    "NET_ADMIN",
-                ],
-                cap_drop: [
-                    "CHOWN",
-                ],
-                ulimits: [
-                    Ulimit {
-                        name: "nofile",
-                        soft: 10,
-                        hard: 20,
-                    },
-                ],
-                sysctls: {
-                    "net.core.somaxconn": "9",
-                },
-                stop_signal: Some(
-                    "SIGINT",
-                ),
-                stop_grace: 90s,
-            },
-            reservation: Reservation {
-                nano_cpus: 250000000,
-                memory: 67108864,
-            },
-            limits: Limits {
-                nano_cpus: 500000000,
-                memory: 536870912,
-                pids: 64,
-            },
-            restart: RestartPolicy {
-                condition: OnFailure,
-                delay: 500ms,
-                max_delay: 300s,
-                max_attempts: 4,
-                window: 120s,
-            },
-            placement: Placement {
-                constraints: [
-                    Constraint {
-                        key: Role,
-                        equal: true,
-                        value: "worker",
-                    },
-                ],
-                max_per_node: 2,
-            },
-            network: Host,
-            force_update: 0,
-        },
-        mode: Replicated {
-            replicas: 3,
-        },
-        update: UpdateConfig {
-            parallelism: 2,
-            delay: 3s,
-            order: StartFirst,
-        },
-        ports: [
-            PublishedPort {
-                target: 80,
-                published: 8080,
-                protocol: Tcp,
-                mode: Host,
-            },
-        ],
-    }
-    "#);
+    let spec = create(&EVERY_FLAG.split('|').collect::<Vec<_>>()).unwrap();
+    let container = serde_json::to_string(&spec.task.container).unwrap();
+    insta::assert_snapshot!(container, @r#"{"image":"shop/web:1","command":["sh","-c"],"args":["echo","-n","--name","x"],"env":["A=1"],"dir":"/srv","user":"1000:1000","groups":["adm"],"hostname":"h","labels":{"c":"d"},"mounts":[{"kind":{"bind":{"source":"/a"}},"target":"/b","read_only":true}],"hosts":["db:10.0.0.9"],"dns":["10.0.0.2"],"init":false,"read_only":true,"no_new_privileges":true,"cap_add":["NET_ADMIN"],"cap_drop":["CHOWN"],"ulimits":[{"name":"nofile","soft":10,"hard":20}],"sysctls":{"net.core.somaxconn":"9"},"stop_signal":"SIGINT","stop_grace":{"secs":90,"nanos":0}}"#);
+    let mut rest = serde_json::to_value(&spec).unwrap();
+    rest["task"]["container"].take();
+    insta::assert_snapshot!(rest.to_string(), @r#"{"labels":{"team":"shop"},"mode":{"replicated":{"replicas":3}},"name":"web","ports":[{"mode":"host","protocol":"tcp","published":8080,"target":80}],"task":{"container":null,"force_update":0,"limits":{"memory":536870912,"nano_cpus":500000000,"pids":64},"network":"host","placement":{"constraints":[{"equal":true,"key":"Role","value":"worker"}],"max_per_node":2},"reservation":{"memory":67108864,"nano_cpus":250000000},"restart":{"condition":"on-failure","delay":{"nanos":500000000,"secs":0},"max_attempts":4,"max_delay":{"nanos":0,"secs":60},"window":{"nanos":0,"secs":120}}},"update":{"delay":{"nanos":0,"secs":3},"order":"start-first","parallelism":2}}"#);
 }
 
 #[test]

@@ -169,6 +169,10 @@ fn help_lists_the_commands() {
     Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 denied, 5 conflict, 6 no node fits, 7 tasks fail, 9 timeout, 75 no
     leader or no daemon (try again).
     ");
+}
+
+#[test]
+fn help_of_a_noun_lists_its_verbs() {
     insta::assert_snapshot!(run(&["service", "--help"]).text(), @"
     exit 0
     stdout:
@@ -195,6 +199,10 @@ fn help_lists_the_commands() {
       -h, --help            Print help
       -V, --version         Print version
     ");
+}
+
+#[test]
+fn help_of_a_verb_lists_its_flags() {
     insta::assert_snapshot!(run(&["service", "scale", "-h"]).text(), @"
     exit 0
     stdout:

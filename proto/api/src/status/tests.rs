@@ -1,3 +1,5 @@
+//! Every kind of error survives the way over the wire, and no text makes the headers too large.
+
 use cluster_types::{ObjectKey, Rejection, ServiceId};
 use proptest::prelude::*;
 
