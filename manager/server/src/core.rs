@@ -3,6 +3,7 @@
 
 mod leading;
 mod proposing;
+mod vain;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) reports: Reports,
     pub(crate) logs: Broker,
     leading: leading::Leading,
+    vain: vain::Vain,
     channels: Mutex<BTreeMap<SocketAddr, Channel>>,
 }
 
@@ -64,6 +66,7 @@ impl Core {
             reports: Reports::default(),
             logs: Broker::default(),
             leading: leading::Leading::default(),
+            vain: vain::Vain::default(),
             channels: Mutex::default(),
         }
     }
@@ -79,11 +82,16 @@ impl Core {
 
     /// The state as a majority knows it, for requests that will change it.
     pub(crate) async fn read_current(&self) -> Result<Arc<View>, ApiError> {
-        match tokio::time::timeout(BARRIER, self.raft.barrier()).await {
-            Ok(Ok(_)) => Ok(self.raft.view()),
-            Ok(Err(error)) => Err(self.refused(error).await),
-            Err(_) => Err(self.no_leader().await),
-        }
+        let refused = match tokio::time::timeout(self.patience(BARRIER), self.raft.barrier()).await {
+            Ok(Ok(_)) => {
+                self.not_in_vain();
+                return Ok(self.raft.view());
+            }
+            Ok(Err(error)) => self.refused(error).await,
+            Err(_) => self.no_leader().await,
+        };
+        self.waited_in_vain();
+        Err(refused)
     }
 
     /// A channel to another manager; the same one for each address.

@@ -141,7 +141,7 @@ impl Held {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
     {
         let hopped = self.head.headers.contains_key(HOP);
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + core.patience(PATIENCE);
         let mut leadership = core.raft.leadership();
         loop {
             match core.leader() {
@@ -159,6 +159,7 @@ impl Held {
                 Leader::At(_) | Leader::Nobody => {}
             }
             if hopped || Instant::now() >= until {
+                core.waited_in_vain();
                 return self.without_leader(place, core, inner).await;
             }
             // Whatever comes first: another leader, or the time for another try with the same one.
@@ -185,7 +186,7 @@ impl Held {
         request.headers_mut().insert(HOP, HeaderValue::from_static("1"));
         *request.extensions_mut() = http::Extensions::new();
         let mut channel = core.channel(address).map_err(|error| error.to_string())?;
-        let patience = if place == Place::LeaderAtLength { LONG_TRY } else { TRY };
+        let patience = if place == Place::LeaderAtLength { LONG_TRY } else { core.patience(TRY) };
         let calling = async {
             std::future::poll_fn(|cx| channel.poll_ready(cx)).await?;
             channel.call(request).await
