@@ -25,7 +25,7 @@ use crate::dispatcher::sessions::Sessions;
 use crate::logs::Broker;
 
 /// How long a majority may take to confirm that this manager still leads.
-const BARRIER: Duration = Duration::from_millis(1_200);
+const BARRIER: Duration = Duration::from_millis(800);
 /// Channels to other managers that are kept.
 const CHANNELS: usize = 64;
 

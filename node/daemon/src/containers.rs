@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use cluster_image::{ImageStore, StoreConfig};
 use cluster_network::{HostNetwork, NetworkConfig};
-use cluster_runtime::spec::ImageSettings;
-use cluster_runtime::{
-    EmbeddedConfig, EmbeddedRuntime, FakeRuntime, ImageHold, ImageSource, LocalImage, LogLimits, Runtime, RuntimeError, ShimCommand,
-};
+use cluster_runtime::{EmbeddedConfig, EmbeddedRuntime, FakeRuntime, LogLimits, Runtime, ShimCommand};
 
 use crate::config::{DaemonConfig, RuntimeKind};
 use crate::error::DaemonError;
@@ -32,7 +29,7 @@ async fn embedded(config: &DaemonConfig) -> Result<(Arc<dyn Runtime>, Option<Ima
     let settings = EmbeddedConfig {
         data_dir: config.data_dir.join("runtime"),
         tag,
-        images: Arc::new(Source(images.clone())),
+        images: Arc::new(images.clone()),
         network: Some(network),
         shim: ShimCommand::default(),
         log: LogLimits::default(),
@@ -50,28 +47,4 @@ fn tag(config: &DaemonConfig) -> Result<String, DaemonError> {
     let tag = format!("{:05x}", rand::random::<u32>() >> 12);
     std::fs::write(&path, &tag).map_err(DaemonError::host("naming this daemon"))?;
     Ok(tag)
-}
-
-/// The store as the runtime sees it.
-struct Source(ImageStore);
-
-#[tonic::async_trait]
-impl ImageSource for Source {
-    async fn ensure(&self, reference: &str) -> Result<LocalImage, RuntimeError> {
-        let refused = |error: cluster_image::ImageError| RuntimeError::Image { image: reference.to_owned(), reason: error.to_string() };
-        let image = self.0.ensure(reference).await.map_err(refused)?;
-        let settings = ImageSettings {
-            entrypoint: image.config.entrypoint,
-            cmd: image.config.cmd,
-            env: image.config.env,
-            workdir: image.config.workdir,
-            user: image.config.user,
-            stop_signal: image.config.stop_signal.unwrap_or_default(),
-        };
-        Ok(LocalImage { id: image.id, settings, layers: image.layers })
-    }
-
-    fn hold(&self, id: &str) -> Option<ImageHold> {
-        Some(Box::new(self.0.hold(id).ok()?))
-    }
 }

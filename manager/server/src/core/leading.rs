@@ -18,7 +18,7 @@ use super::Core;
 /// In the refusal of a manager that does not lead: the leader's address.
 pub const LEADER: &str = "cluster-leader";
 /// How long another manager may take to show that it is there.
-const PROBE: Duration = Duration::from_millis(300);
+const PROBE: Duration = Duration::from_millis(200);
 
 /// A term in which this manager leads.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use super::Core;
 /// For how long a wait counts. After that somebody waits in full again.
 const COUNTS: Duration = Duration::from_secs(3);
 /// How long a request waits when one before it has waited already.
-const BRIEF: Duration = Duration::from_millis(200);
+const BRIEF: Duration = Duration::from_millis(100);
 
 /// The last wait that was in vain, and who led then.
 #[derive(Default)]
