@@ -19,10 +19,19 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// Words that nothing may hold. Split here, so that this file does not hold them itself.
 fn banned() -> Vec<String> {
-    [["todo", "!("], ["unimplemented", "!("], ["#[ign", "ore"], ["FIX", "ME"], ["XX", "X:"], ["/wo", "rk/"], ["/ro", "ot/"]]
-        .iter()
-        .map(|parts| parts.concat())
-        .collect()
+    [
+        ["todo", "!("],
+        ["unimplemented", "!("],
+        ["#[ign", "ore"],
+        ["FIX", "ME"],
+        ["XX", "X:"],
+        ["/work", "/main"],
+        ["/wo", "rk/h/"],
+        ["/root", "/.c"],
+    ]
+    .iter()
+    .map(|parts| parts.concat())
+    .collect()
 }
 
 #[test]
