@@ -13,6 +13,7 @@ pub mod event;
 pub mod id;
 pub mod image;
 pub mod limits;
+pub mod linux;
 pub mod object;
 pub mod spec;
 pub mod task_state;

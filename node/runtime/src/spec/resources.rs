@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cluster_types::linux::ULIMITS;
 use cluster_types::{Limits, NetworkMode, TaskSpec, Ulimit};
 use serde_json::{Value, json};
 
@@ -33,27 +34,9 @@ pub(super) fn resources(limits: &Limits) -> Value {
 
 /// Limits of the process. Names as in `setrlimit(2)`, lower case without `RLIMIT_`.
 pub(super) fn rlimits(ulimits: &[Ulimit]) -> Result<Value, SpecError> {
-    const NAMES: [&str; 16] = [
-        "as",
-        "core",
-        "cpu",
-        "data",
-        "fsize",
-        "locks",
-        "memlock",
-        "msgqueue",
-        "nice",
-        "nofile",
-        "nproc",
-        "rss",
-        "rtprio",
-        "rttime",
-        "sigpending",
-        "stack",
-    ];
     let mut limits = Vec::new();
     for limit in ulimits {
-        if !NAMES.contains(&limit.name.as_str()) {
+        if !ULIMITS.contains(&limit.name.as_str()) {
             return Err(SpecError(format!("there is no ulimit `{}`", limit.name)));
         }
         if limit.soft > limit.hard {
