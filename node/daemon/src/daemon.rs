@@ -10,6 +10,7 @@ use cluster_api::status::code;
 use cluster_api::{ApiError, Kind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::transport::Server;
 
@@ -87,10 +88,18 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
     // Nobody comes over the socket with a certificate, so there is nobody to turn away.
     let server = Server::builder().layer(GuardLayer::new(Arc::new(|_| true))).add_routes(routes);
     ready();
-    let served = server.serve_with_incoming_shutdown(socket::connections(listener), end_signal());
+    let stop = CancellationToken::new();
+    let served = server.serve_with_incoming_shutdown(socket::connections(listener), stop.cancelled());
     let ended = ended(&daemon);
+    // Calls may go on for ever, `service logs --follow` say: they are given a moment to end, not more.
+    let told = async {
+        end_signal().await;
+        stop.cancel();
+        tokio::time::sleep(FAREWELL).await;
+    };
     let result = tokio::select! {
         served = served => served.map_err(DaemonError::host("serving the socket")),
+        () = told => Ok(()),
         reason = ended => Err(DaemonError::Host { step: "a part of this daemon has stopped", reason }),
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
