@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use cluster_types::{TaskId, TaskState, UpdateState, Version};
+use cluster_types::{RestartCondition, TaskId, TaskState, UpdateState, Version};
 
 use super::summary;
 use crate::failure::Failure;
@@ -91,7 +91,13 @@ impl Progress {
         let pending = summary::pending(&wanted);
         let ended = summary::ended(tasks, &self.failures);
         let reached = running == goal && wanted.len() as u64 == goal && (goal > 0 || elapsed >= FIRST_TASKS || self.is_replicated(service));
-        let verdict = if reached { Verdict::Reached } else { self.hopeless(tasks, &wanted, &pending, &ended, (running, goal), elapsed) };
+        let verdict = if reached {
+            Verdict::Reached
+        } else if self.is_over(service, &wanted) {
+            Verdict::Cannot(summary::failing(&self.goal.name, (running, goal), &ended))
+        } else {
+            self.hopeless(tasks, &wanted, &pending, &ended, (running, goal), elapsed)
+        };
         let now = summary::now(&wanted, &pending);
         self.blind = false;
         Step { running, goal, lines, now, verdict, pending, ended }
@@ -120,6 +126,12 @@ impl Progress {
 
     fn is_replicated(&self, service: &ServiceView) -> bool {
         matches!(service.service.spec.mode, cluster_types::ServiceMode::Replicated { .. })
+    }
+
+    /// Whether nothing more will come: tasks have ended, the service never restarts them, and no other is on its way.
+    fn is_over(&self, service: &ServiceView, wanted: &[&TaskView]) -> bool {
+        let never = service.service.spec.task.restart.condition == RestartCondition::None;
+        never && !self.failures.is_empty() && wanted.iter().all(|view| view.task.status.state >= TaskState::Running)
     }
 
     /// Whether a task is of the spec that is waited for. A finished rollout has judged that its tasks are.

@@ -125,6 +125,17 @@ fn a_missing_image_ends_it_before_a_task_ever_ran() {
 }
 
 #[test]
+fn a_task_that_is_never_restarted_ends_it_at_once() {
+    let mut follow = Follow::new(1, None);
+    let mut once = service("web", ServiceMode::Replicated { replicas: 1 }, 0);
+    let spec = std::sync::Arc::make_mut(&mut once.service.spec);
+    spec.task.restart.condition = cluster_types::RestartCondition::None;
+    let rejected = [task(1, 1, TaskState::Rejected, Some("no such image"))];
+    let step = follow.progress.look(&once, &rejected, Duration::ZERO);
+    assert_eq!(exit(&step), Some(Exit::Tasks));
+}
+
+#[test]
 fn tasks_that_no_node_takes_end_it_after_a_while() {
     let mut follow = Follow::new(2, None);
     let why = Some("n1: 800 MiB short\nn2: drained");
