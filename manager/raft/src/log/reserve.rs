@@ -6,7 +6,7 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ pub struct Reserve {
     stage: Mutex<Stage>,
     changed: Condvar,
     full: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 enum Stage {
@@ -39,10 +40,17 @@ impl Reserve {
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(disk: Arc<dyn Disk>, size: u64) -> io::Result<Arc<Self>> {
-        let reserve =
-            Arc::new(Self { disk, size, stage: Mutex::new(Stage::Wanted), changed: Condvar::new(), full: watch::Sender::new(false) });
+        let reserve = Arc::new(Self {
+            disk,
+            size,
+            stage: Mutex::new(Stage::Wanted),
+            changed: Condvar::new(),
+            full: watch::Sender::new(false),
+            thread: Mutex::default(),
+        });
         let maker = reserve.clone();
-        thread::Builder::new().name("raft-reserve".into()).spawn(move || maker.run())?;
+        let thread = thread::Builder::new().name("raft-reserve".into()).spawn(move || maker.run())?;
+        *reserve.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(reserve)
     }
 
@@ -87,10 +95,14 @@ impl Reserve {
         }
     }
 
-    /// Ends the thread and whoever waits in [`Reserve::take`].
+    /// Ends whoever waits in [`Reserve::take`], and the thread; waits for its end, because it holds the directory.
     pub fn stop(&self) {
         *self.lock() = Stage::Stopped;
         self.changed.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the maker of raft log segments panicked");
+        }
     }
 
     fn run(&self) {
