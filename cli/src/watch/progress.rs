@@ -152,7 +152,10 @@ impl Progress {
             if before.as_ref() == Some(&now) || self.goal.ended.contains(&view.task.id) {
                 continue;
             }
-            self.note(view);
+            let older = self.goal.floor.is_some_and(|floor| view.task.spec_version < floor);
+            if !older {
+                self.note(view);
+            }
             let known = first && now.0 == TaskState::Running;
             if !known && (goal <= MANY || !now.1.is_empty()) {
                 lines.extend(summary::line(view));

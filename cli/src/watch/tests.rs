@@ -43,6 +43,18 @@ fn exit(step: &Step) -> Option<Exit> {
     }
 }
 
+/// What was broken before a change that may mend it.
+#[test]
+fn failures_of_the_spec_before_do_not_count() {
+    let older = |id| task(id, 1, TaskState::Rejected, None);
+    let floor = Version(older(1).task.spec_version.0 + 1);
+    let mut follow = Follow::new(1, Some(floor));
+    let step = follow.look(1, &[older(1), older(2), older(3), older(4)]);
+    assert_eq!(step.verdict, Verdict::Going);
+    let mut follow = Follow::new(1, None);
+    assert_eq!(exit(&follow.look(1, &[older(1), older(2), older(3), older(4)])), Some(Exit::Tasks));
+}
+
 #[test]
 fn a_service_that_starts_has_a_line_for_each_change() {
     let mut follow = Follow::new(2, None);

@@ -3,6 +3,9 @@
 //! The successor is made at once with desired state ready, so that it has its node and image when the delay is over; the moment is stored
 //! in it, so any leader continues. The service's current policy counts, whatever spec the task is of. A task that gets no successor stays
 //! wanted and ended: its place is filled for good.
+//!
+//! A successor may also end while it waits, when its image is not to be had: the next one is not made before that wait is over, or a
+//! missing image would be asked for without a pause.
 
 mod policy;
 
@@ -40,7 +43,8 @@ fn succeed(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     for other in slot.wanted().filter(|task| task.status.state.is_terminal() && (lives || task.id != last.id)) {
         draft.desire(other, DesiredState::Shutdown);
     }
-    if !lives && is_allowed(draft, service, slot, last) {
+    let waits = last.not_before.is_some_and(|at| at > draft.now);
+    if !lives && !waits && is_allowed(draft, service, slot, last) {
         replace(draft, service, last);
     }
 }
@@ -67,7 +71,8 @@ fn attempts(service: &Service, slot: Slot<'_>, ended: &Task) -> u64 {
 
 fn replace(draft: &mut Draft<'_>, service: &Service, ended: &Arc<Task>) {
     let policy = &service.spec.task.restart;
-    let failures = policy::failures_after(policy, ended);
+    // Another spec may have mended what failed.
+    let failures = if ended.spec_version == service.spec_version { policy::failures_after(policy, ended) } else { 1 };
     let chance = draft.chance();
     let not_before = policy::delayed(policy, failures, draft.now, chance);
     let desired = if not_before.is_some() { DesiredState::Ready } else { DesiredState::Running };

@@ -73,7 +73,7 @@ impl<'a> Survey<'a> {
         if arrived {
             let old = slot.wanted().filter(|task| task.id != newest.id);
             old.for_each(|task| draft.stop(task));
-        } else if made_by_update(draft, staleness, service, slot, newest) {
+        } else if made_by_update(draft, staleness, service, slot) {
             self.in_flight += 1;
         }
     }
@@ -84,12 +84,13 @@ fn takes_successor(draft: &Draft<'_>, slot: Slot<'_>) -> bool {
     slot.place().node.is_none_or(|node| draft.node(node).is_some_and(|node| node.takes_tasks()))
 }
 
-/// Whether the update waits for a task: it took the place of one that a node had, or it loops through failures since the update began,
-/// which outlasts the history of its place. For a place that never had a node, room may never come: it does not hold up the others.
-fn made_by_update(draft: &Draft<'_>, staleness: &mut Staleness, service: &Service, slot: Slot<'_>, newest: &Task) -> bool {
+/// Whether the update waits for a task: it took the place of one that a node had, or its place loops through failures since the update
+/// began, which outlasts the history of what was there before. For a place that never had a node, room may never come: it does not hold up
+/// the others.
+fn made_by_update(draft: &Draft<'_>, staleness: &mut Staleness, service: &Service, slot: Slot<'_>) -> bool {
     let placed = |task: &Task| task.status.state >= TaskState::Assigned;
-    let since_start = || service.update.as_ref().is_none_or(|update| newest.meta.created >= update.started);
-    slot.0.iter().any(|task| placed(task) && staleness.is_stale(draft, task)) || (placed(newest) && since_start())
+    let since_start = |task: &Task| service.update.as_ref().is_none_or(|update| task.meta.created >= update.started);
+    slot.0.iter().any(|task| placed(task) && (since_start(task) || staleness.is_stale(draft, task)))
 }
 
 /// The status to go on from; none when there is nothing to update and nothing to finish.

@@ -84,6 +84,8 @@ pub(crate) struct Testbed {
     pub(crate) wake_at: Option<Timestamp>,
     /// Images whose containers fail as soon as they run.
     pub(crate) broken: BTreeSet<String>,
+    /// Images that no registry has.
+    pub(crate) missing: BTreeSet<String>,
     /// Entries with plans that were not empty.
     pub(crate) writes: usize,
 }
@@ -91,7 +93,8 @@ pub(crate) struct Testbed {
 impl Testbed {
     /// A cluster of ready nodes, numbered from 1.
     pub(crate) fn new(nodes: u128) -> Self {
-        let mut bed = Self { state: State::new(), now: START, dirty: Dirty::all(), wake_at: None, broken: BTreeSet::new(), writes: 0 };
+        let (broken, missing) = (BTreeSet::new(), BTreeSet::new());
+        let mut bed = Self { state: State::new(), now: START, dirty: Dirty::all(), wake_at: None, broken, missing, writes: 0 };
         bed.apply((1..=nodes).map(|number| Change::Create(Object::Node(Arc::new(node(number))))).collect());
         bed
     }
@@ -200,6 +203,7 @@ impl Testbed {
         let next = match (task.desired, state) {
             (DesiredState::Shutdown | DesiredState::Remove, _) => TaskState::Shutdown,
             (DesiredState::Ready | DesiredState::Running, TaskState::Assigned) => TaskState::Preparing,
+            (DesiredState::Ready | DesiredState::Running, TaskState::Preparing) if self.missing.contains(image) => TaskState::Rejected,
             (DesiredState::Ready | DesiredState::Running, TaskState::Preparing) => TaskState::Ready,
             (DesiredState::Running, TaskState::Ready) => TaskState::Running,
             (DesiredState::Running, TaskState::Running) if self.broken.contains(image) => TaskState::Failed,

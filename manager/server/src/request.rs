@@ -42,6 +42,11 @@ impl Key {
         Self(Id::from_bits(rand::random()))
     }
 
+    /// The key of the same request when it is made anew, against a newer state, for the `times`th time.
+    pub(crate) fn again(self, times: u32) -> Self {
+        if times == 0 { self } else { Self::hashed(&["again", &self.0.to_string(), &times.to_string()]) }
+    }
+
     /// A key that these texts have, and no others.
     pub(crate) fn hashed(texts: &[&str]) -> Self {
         let mut hash = Sha256::new();

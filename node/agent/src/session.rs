@@ -56,8 +56,7 @@ impl Connector {
                 End::Stopped => return,
                 End::Redirected(leader) => {
                     tracing::debug!(%manager, %leader, "sent to the leader");
-                    // It knows the node.
-                    self.removal.denied();
+                    self.removal.deferred(&manager);
                     self.book.redirected(leader);
                 }
                 End::Removed(reason) => {

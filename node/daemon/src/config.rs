@@ -158,6 +158,13 @@ impl Settings {
             let reason = format!("{seconds} s is less than {SHORTEST_CERTIFICATE} s");
             return Err(ConfigError::Value { setting: "certificate-seconds", reason });
         }
+        for (setting, path) in [("data-dir", &self.data_dir), ("socket", &self.socket)] {
+            if let Some(path) = path.as_ref().filter(|path| !path.is_absolute()) {
+                // Where the daemon is started is nobody's choice: a service manager's, or a shell's.
+                let reason = format!("`{}` is not an absolute path: begin it with /", path.display());
+                return Err(ConfigError::Value { setting, reason });
+            }
+        }
         Ok(DaemonConfig {
             data_dir: self.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
             socket: self.socket.unwrap_or_else(|| DEFAULT_SOCKET.into()),
@@ -196,5 +203,8 @@ mod tests {
         assert!(Settings::read(Some(&dir.path().join("none"))).is_err());
         let wrong = Settings { container_subnet: Some("10.0.0.0".to_owned()), ..Settings::default() };
         assert!(wrong.complete().unwrap_err().to_string().starts_with("container-subnet"));
+        let relative: Settings = toml::from_str("data-dir = \"state\"").unwrap();
+        let error = relative.complete().unwrap_err().to_string();
+        assert!(error.starts_with("data-dir: `state`"), "{error}");
     }
 }

@@ -94,8 +94,23 @@ impl Lab {
         self.start_with(host, &[]);
     }
 
+    /// Starts a daemon that is to end by itself. What it said at its end.
+    pub fn daemon_fails(&mut self, host: &str) -> String {
+        self.launch(host, &[]);
+        let daemon = &mut self.daemons.last_mut().expect("it was just added").1;
+        let ended = daemon.wait().expect("its end");
+        self.reap(host);
+        assert!(!ended.success(), "the daemon of {host} ended as if nothing were wrong");
+        self.log_tail(host)
+    }
+
     /// Starts the daemon of a host with more flags.
     pub fn start_with(&mut self, host: &str, flags: &[&str]) {
+        self.launch(host, flags);
+        self.until(&format!("the daemon of {host} answers"), || (self.ask(host, &["status"]).code == 0).then_some(()));
+    }
+
+    fn launch(&mut self, host: &str, flags: &[&str]) {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path(host)).expect("a log file");
         let errors = log.try_clone().expect("a log file");
         let mut command = self.script("exec");
@@ -103,7 +118,6 @@ impl Lab {
         command.arg(host).args(["sh", "-c", &shell]).stdin(Stdio::null()).stdout(log).stderr(errors);
         let child = command.spawn().expect("the daemon starts");
         self.daemons.push((host.to_owned(), child));
-        self.until(&format!("the daemon of {host} answers"), || (self.ask(host, &["status"]).code == 0).then_some(()));
     }
 
     /// Ends the daemon of a host with a signal, and waits for its end. Its containers stay.
@@ -232,12 +246,13 @@ impl Lab {
     /// The ends of all daemons' logs.
     #[must_use]
     pub fn logs(&self) -> String {
-        let tail = |host: &String| {
-            let text = fs::read_to_string(self.log_path(host)).unwrap_or_default();
-            let lines: Vec<&str> = text.lines().collect();
-            format!("--- log of {host}\n{}\n", lines[lines.len().saturating_sub(15)..].join("\n"))
-        };
-        self.hosts.iter().map(tail).collect()
+        self.hosts.iter().map(|host| format!("--- log of {host}\n{}\n", self.log_tail(host))).collect()
+    }
+
+    fn log_tail(&self, host: &str) -> String {
+        let text = fs::read_to_string(self.log_path(host)).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(15)..].join("\n")
     }
 
     fn log_path(&self, host: &str) -> PathBuf {

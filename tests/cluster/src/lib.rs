@@ -14,6 +14,6 @@ pub mod container;
 pub mod lab;
 pub mod report;
 
-pub use container::{Container, containers};
+pub use container::{Container, containers, serving};
 pub use lab::{Answer, Lab};
 pub use report::Report;

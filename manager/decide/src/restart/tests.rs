@@ -1,5 +1,6 @@
 //! Restarts on the simulated cluster.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cluster_types::*;
@@ -130,4 +131,36 @@ proptest! {
             prop_assert!(bed.now.since(ended) >= least, "failure {failures}: {:?} instead of {least:?}", bed.now.since(ended));
         }
     }
+}
+
+/// A successor prepares its image while it waits. When that fails at once, the next one still comes no sooner than this one was to start.
+#[test]
+fn a_task_that_is_rejected_while_it_waits_is_not_replaced_before_its_time() {
+    let mut bed = Testbed::new(2);
+    bed.missing.insert("web:1".to_owned());
+    let web = bed.create(1, spec("web", 1));
+    let mut made = BTreeSet::new();
+    for _ in 0..600 {
+        bed.pass();
+        bed.agents();
+        made.extend(bed.view().tasks_of_service(web).map(|task| task.id));
+        bed.advance(Duration::from_millis(100));
+    }
+    assert!((4..=8).contains(&made.len()), "{} tasks in a minute", made.len());
+}
+
+#[test]
+fn a_new_spec_does_not_wait_for_the_failures_of_the_old_one() {
+    let mut bed = Testbed::new(2);
+    bed.missing.insert("web:1".to_owned());
+    let web = bed.create(1, spec("web", 2));
+    for _ in 0..600 {
+        bed.pass();
+        bed.agents();
+        bed.advance(Duration::from_millis(500));
+    }
+    let fixed = bed.now;
+    bed.update(web, |spec| spec.task.container.image = "web:2".to_owned());
+    bed.settle_checked(|bed| assert!(bed.now.since(fixed) < Duration::from_secs(30)));
+    assert_eq!(bed.running(web).values().sum::<usize>(), 2);
 }

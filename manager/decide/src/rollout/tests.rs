@@ -181,6 +181,28 @@ fn an_update_to_a_broken_image_stops_within_its_parallelism_and_the_next_one_tak
     assert!(all_run(&bed, web, "web:3", 4));
 }
 
+/// The failures of one place outlast its history, and each of them is for a moment a task without a node.
+#[test]
+fn an_update_to_an_image_that_no_registry_has_leaves_the_other_old_tasks_alone() {
+    let mut bed = Testbed::new(3);
+    let web = bed.create(1, spec("web", 5));
+    bed.settle();
+    bed.missing.insert("web:2".to_owned());
+    image(&mut bed, web, "web:2");
+    for _ in 0..3_000 {
+        bed.pass();
+        bed.agents();
+        bed.advance(Duration::from_millis(500));
+        let old = bed.wanted(web).iter().filter(|task| image_of(&bed, task) == "web:1").count();
+        assert_eq!(old, 4, "at {:?}", bed.now);
+    }
+    image(&mut bed, web, "web:3");
+    let fixed = bed.now;
+    bed.settle();
+    assert!(all_run(&bed, web, "web:3", 5));
+    assert!(bed.now.since(fixed) < Duration::from_secs(60), "what the broken spec earned does not delay the next one");
+}
+
 #[test]
 fn a_slot_without_room_does_not_hold_up_the_others() {
     let mut bed = Testbed::new(2);

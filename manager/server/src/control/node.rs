@@ -28,11 +28,25 @@ pub(super) async fn list(core: &Core, request: pb::ListNodesRequest) -> Result<(
     Ok((pb::ListNodesResponse { nodes: page.items, next_page_token: page.next }, freshness))
 }
 
+/// Times that a change is tried when the request names no version: a node's own reports change it as well.
+const TRIES: u32 = 8;
+
 /// Another role, availability or labels.
 pub(super) async fn update(core: &Core, key: Key, request: pb::UpdateNodeRequest) -> Result<pb::UpdateNodeResponse, ApiError> {
+    for tries in 0..TRIES - 1 {
+        // What became of a key is remembered, so each try has its own; the same ones when the whole request is repeated.
+        match update_once(core, key.again(tries), &request).await {
+            Err(error) if error.code == code::CHANGED && request.expect == 0 => {}
+            answer => return answer,
+        }
+    }
+    update_once(core, key.again(TRIES - 1), &request).await
+}
+
+async fn update_once(core: &Core, key: Key, request: &pb::UpdateNodeRequest) -> Result<pb::UpdateNodeResponse, ApiError> {
     let view = core.read_current().await?;
     let node = reference::node(&view, &request.reference)?;
-    let spec = changed(&node.spec, &request)?;
+    let spec = changed(&node.spec, request)?;
     if node.spec.role == Role::Manager && spec.role == Role::Worker {
         demotable(core, &view, node)?;
     }

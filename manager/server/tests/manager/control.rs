@@ -122,3 +122,24 @@ async fn a_nodes_labels_and_availability_change() {
     let error = ApiError::from(bed.control.clone().update_node(bad).await.unwrap_err());
     assert_eq!(error.fields[0].field, "labels");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_updates_that_name_no_version_do_not_get_in_each_others_way() {
+    let bed = Bed::new().await;
+    bed.join("w1").await;
+    let add = |number: usize| {
+        let labels_set = [(format!("l{number}"), String::new())].into();
+        pb::UpdateNodeRequest { reference: "w1".into(), labels_set, request_id: format!("add {number}"), ..Default::default() }
+    };
+    let updates = (0..6).map(|number| {
+        let (mut control, request) = (bed.control.clone(), add(number));
+        tokio::spawn(async move { control.update_node(request).await })
+    });
+    for update in updates.collect::<Vec<_>>() {
+        update.await.unwrap().unwrap();
+    }
+    let spec = bed.node("w1").await.spec.unwrap();
+    assert_eq!(spec.labels.len(), 6, "{spec:?}");
+    let stale = pb::UpdateNodeRequest { expect: 1, ..add(9) };
+    assert_eq!(ApiError::from(bed.control.clone().update_node(stale).await.unwrap_err()).code, code::CHANGED);
+}

@@ -23,19 +23,24 @@ pub(crate) struct Book {
     broken: Option<String>,
     redirects: u32,
     failures: u32,
+    /// Begun since the last session.
+    rounds: u32,
 }
 
 impl Book {
     pub(crate) fn new(given: Vec<String>, told: Vec<String>) -> Self {
-        Self { given, told, order: Vec::new(), leader: None, broken: None, redirects: 0, failures: 0 }
+        Self { given, told, order: Vec::new(), leader: None, broken: None, redirects: 0, failures: 0, rounds: 0 }
     }
 
     /// Who is asked next: the named leader, else all in random order, one after the other. None when no manager is known.
     pub(crate) fn next(&mut self) -> Option<String> {
         if let Some(leader) = self.leader.take() {
+            // Once a round is enough: the others may not know yet that its host is gone.
+            self.order.retain(|manager| *manager != leader);
             return Some(leader);
         }
         if self.order.is_empty() {
+            self.rounds += 1;
             self.order = [self.told.as_slice(), &self.given].concat();
             self.order.sort_unstable();
             self.order.dedup();
@@ -66,16 +71,16 @@ impl Book {
 
     /// A session with `manager` is open. When it breaks, the others are asked first: one of them knows who leads now.
     pub(crate) fn succeeded(&mut self, manager: &str) {
-        (self.redirects, self.failures) = (0, 0);
+        (self.redirects, self.failures, self.rounds) = (0, 0, 0);
         self.order.clear();
         self.broken = Some(manager.to_owned());
     }
 
-    /// How long a manager may take to open a session: short at first, since a host that is cut off does not even refuse; then longer, for
-    /// managers that are besieged. Others may still name the manager that broke off as the leader: it is given a moment only.
+    /// How long a manager may take to open a session: short in the first round, since a host that is cut off does not even refuse; then
+    /// longer, for managers that are besieged. Others may still name the manager that broke off as the leader: it is given a moment only.
     pub(crate) fn patience(&self, manager: &str) -> Duration {
         let first = if self.broken.as_deref() == Some(manager) { FIRST_PATIENCE / 3 } else { FIRST_PATIENCE };
-        first * (1 << self.failures.min(3))
+        first * (1 << self.rounds.saturating_sub(1).min(3))
     }
 
     /// How long to wait before the next is asked: doubles with each failure, with jitter, so that a thousand agents do not come as one.
@@ -129,10 +134,35 @@ mod tests {
         let pauses: Vec<Duration> = (0..20).map(|_| book.pause()).collect();
         assert!(pauses[0] <= FIRST_PAUSE && pauses.iter().all(|pause| *pause <= LONGEST_PAUSE));
         assert!(pauses[19] >= LONGEST_PAUSE / 2);
-        assert_eq!(book.patience("a"), FIRST_PATIENCE * 8);
         book.succeeded("a");
         assert!(book.patience("a") < book.patience("b"));
         assert!(book.pause() <= FIRST_PAUSE);
+    }
+
+    #[test]
+    fn patience_grows_from_round_to_round_to_a_limit() {
+        let mut book = book();
+        let mut round = || (0..3).map(|_| book.next().map(|manager| book.patience(&manager)).unwrap()).max().unwrap();
+        let rounds: Vec<Duration> = (0..6).map(|_| round()).collect();
+        assert_eq!(rounds, [1, 2, 4, 8, 8, 8].map(|times| FIRST_PATIENCE * times));
+    }
+
+    /// The others name it as the leader until they have elected another: that must cost less than the time after which nodes count as down.
+    #[test]
+    fn a_leader_whose_host_is_gone_costs_a_moment_each_time_it_is_named() {
+        let mut book = book();
+        book.next();
+        book.succeeded("b");
+        let mut lost = Duration::ZERO;
+        for _ in 0..3 {
+            if book.next().is_some_and(|manager| manager != "b") {
+                book.redirected("b".to_owned());
+                lost += book.pause();
+                assert_eq!(book.next().as_deref(), Some("b"));
+            }
+            lost += book.patience("b") + book.pause();
+        }
+        assert!(lost < Duration::from_millis(2_500), "{lost:?}");
     }
 
     #[test]
