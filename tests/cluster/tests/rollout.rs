@@ -60,8 +60,10 @@ fn an_update_to_an_image_that_is_nowhere_stops_at_once_and_the_next_one_mends_it
 fn of_two_updates_at_once_both_are_made_or_one_is_told() {
     let lab = Lab::cluster(&["m1"], &[]);
     lab.must("m1", &["service", "create", "--name", "web", "--replicas", "0", "web"]);
-    let updates: Vec<Child> =
-        ["A", "B", "C"].iter().map(|name| lab.spawn("m1", &["service", "update", "--detach", "--env-add", &format!("{name}=1"), "web"])).collect();
+    let updates: Vec<Child> = ["A", "B", "C"]
+        .iter()
+        .map(|name| lab.spawn("m1", &["service", "update", "--detach", "--env-add", &format!("{name}=1"), "web"]))
+        .collect();
     let mut made = BTreeSet::new();
     for (update, name) in updates.into_iter().zip(["A", "B", "C"]) {
         let ended = update.wait_with_output().unwrap();

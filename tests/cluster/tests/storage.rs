@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use cluster_lab::{Answer, Lab};
 
-
 /// A write that fills the log quickly.
 fn big_write(lab: &Lab, host: &str, round: usize) -> Answer {
     let ballast = format!("B={round}{}", "x".repeat(100_000));

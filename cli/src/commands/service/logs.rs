@@ -61,7 +61,7 @@ impl Logs {
         while let Some(item) = items.next().await {
             match item?.item {
                 Some(pb::logs_response::Item::Line(line)) => style.write(&line, &mut open)?,
-                Some(pb::logs_response::Item::Notice(notice)) => print::words(&format!("! {}", notice.text)),
+                Some(pb::logs_response::Item::Notice(notice)) => print::words(&format!("! {}: {}", notice.node, notice.text)),
                 None => {}
             }
         }

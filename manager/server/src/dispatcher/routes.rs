@@ -2,13 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use cluster_types::{Change, Event, EventKind, NodeId, NodeState, NodeStatus, NodeStep, Object, Task};
+use cluster_api::pb;
+use cluster_api::pb::manager_message::Item;
+use cluster_decide::liveness;
+use cluster_types::{Change, Event, EventKind, ManagerSeat, NodeId, NodeState, NodeStatus, NodeStep, Object, Task};
 
+use crate::control::cluster::manager_addresses;
 use crate::core::Core;
 
 /// Follows the events of one entry.
 pub(crate) fn follow(core: &Core, events: &[Event]) {
     let mut wake = BTreeSet::new();
+    if events.iter().any(|event| seat(Some(&event.object)) != seat(event.before.as_ref()) || is_manager_gone(event)) {
+        tell_managers(core);
+    }
     for event in events {
         match (&event.object, event.kind) {
             (Object::Task(task), kind) => wake.extend(concerned(task, event.before.as_ref(), kind)),
@@ -21,6 +28,29 @@ pub(crate) fn follow(core: &Core, events: &[Event]) {
         }
     }
     core.sessions.wake(wake);
+}
+
+/// The seat of a manager, when the object is one.
+fn seat(object: Option<&Object>) -> Option<&ManagerSeat> {
+    match object {
+        Some(Object::Node(node)) => node.manager.as_ref(),
+        Some(Object::Cluster(_) | Object::Service(_) | Object::Task(_)) | None => None,
+    }
+}
+
+fn is_manager_gone(event: &Event) -> bool {
+    event.kind == EventKind::Removed && seat(Some(&event.object)).is_some()
+}
+
+/// Says to every node where the managers are now: one that knew only those that are gone would find nobody.
+fn tell_managers(core: &Core) {
+    let view = core.raft.view();
+    let period = liveness::heartbeat_period(view.node_count());
+    let heartbeat_period_ms = u64::try_from(period.as_millis()).unwrap_or(u64::MAX);
+    let welcome = pb::Welcome { heartbeat_period_ms, manager_addresses: manager_addresses(&view) };
+    for handle in core.sessions.nodes().into_iter().filter_map(|node| core.sessions.of(node)) {
+        handle.send(Item::Welcome(welcome.clone()));
+    }
 }
 
 /// The node whose assignments a change of a task changes. A mere report changes none.

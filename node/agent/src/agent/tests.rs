@@ -247,6 +247,20 @@ async fn a_follower_sends_the_agent_to_the_leader() {
         .await;
 }
 
+/// Otherwise it would ask for ever the ones that were there when its session began.
+#[tokio::test]
+async fn a_manager_that_came_during_the_session_is_asked_when_it_ends() {
+    let mut lab = Lab::new().await;
+    let mut newcomer = FakeManager::start().await;
+    let _agent = lab.agent().await;
+    let session = lab.manager.welcome(1).await;
+    let managers = vec![newcomer.address.clone()];
+    session.say(Item::Welcome(pb::Welcome { heartbeat_period_ms: 60_000, manager_addresses: managers })).await;
+    drop(session);
+    lab.manager.refuse((0..1000).map(|_| Status::unavailable("gone")));
+    drop(newcomer.welcome(2).await);
+}
+
 #[tokio::test]
 async fn a_silent_manager_is_left() {
     let mut lab = Lab::new().await;

@@ -162,8 +162,15 @@ impl<'a> Link<'a> {
             Some(Hear::ReportsCommitted(count)) => self.agent.reports.committed(count),
             Some(Hear::HeartbeatPeriodMs(period)) => self.set_period(period),
             Some(Hear::RenewNow(pb::RenewNow {})) => self.agent.status.send_modify(|status| status.renewals_wanted += 1),
-            // A later manager may say more than this agent knows; a second welcome says nothing new.
-            Some(Hear::Welcome(_)) | None => {}
+            // A further welcome: there are other managers than before.
+            Some(Hear::Welcome(welcome)) => {
+                self.set_period(welcome.heartbeat_period_ms);
+                self.agent.book.learn(&welcome.manager_addresses);
+                let SessionStamp { incarnation, term, .. } = stamp;
+                self.command(Command::Opened { incarnation, term, managers: welcome.manager_addresses }).await?;
+            }
+            // A later manager may say more than this agent knows.
+            None => {}
         }
         Ok(())
     }
