@@ -85,7 +85,7 @@ impl Host {
         let container = ContainerSpec {
             image: "busybox".to_owned(),
             args: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
-            stop_grace: Duration::from_secs(1),
+            stop_grace: Duration::from_secs(20),
             ..ContainerSpec::default()
         };
         let mut spec = TaskSpec { container, network: NetworkMode::None, ..TaskSpec::default() };
