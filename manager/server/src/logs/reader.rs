@@ -7,7 +7,7 @@ use cluster_api::pb;
 use cluster_api::pb::manager_message::Item;
 use cluster_raft::Feed;
 use cluster_state::View;
-use cluster_types::{NodeId, Object, ServiceId, Task, TaskId};
+use cluster_types::{NodeId, Object, ServiceId, Task, TaskId, TaskState};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use tokio::sync::{Notify, mpsc};
@@ -65,7 +65,9 @@ impl Reader {
     /// Asks the nodes, and those of new tasks when following; returns when nothing more can come.
     async fn collect(&self) {
         let (view, mut feed) = self.core.raft.subscribe();
-        let tasks: Vec<Arc<Task>> = self.wanted.tasks.iter().filter_map(|id| view.task(*id).cloned()).collect();
+        let comes_later = |task: &Arc<Task>| self.wanted.follow && self.wanted.service.is_some() && !has_container(task);
+        let tasks = self.wanted.tasks.iter().filter_map(|id| view.task(*id).cloned());
+        let tasks: Vec<Arc<Task>> = tasks.filter(|task| !comes_later(task)).collect();
         self.ask(&view, &tasks).await;
         let patience = tokio::time::sleep(ANSWER);
         tokio::pin!(patience);
@@ -125,7 +127,7 @@ impl Reader {
         }
     }
 
-    /// New tasks of the followed service, once they have a node.
+    /// New tasks of the followed service, once they have a container.
     async fn follow(&self, message: Feed) {
         let view = self.core.raft.view();
         let tasks: Vec<Arc<Task>> = match message {
@@ -137,10 +139,16 @@ impl Reader {
 
     fn followed(&self, object: &Object) -> Option<Arc<Task>> {
         match object {
-            Object::Task(task) if Some(task.service) == self.wanted.service && !task.status.state.is_terminal() => Some(Arc::clone(task)),
+            Object::Task(task) if Some(task.service) == self.wanted.service && has_container(task) => Some(Arc::clone(task)),
             Object::Task(_) | Object::Service(_) | Object::Node(_) | Object::Cluster(_) => None,
         }
     }
+}
+
+/// Whether a task has, or had, a container that may have written something. A node that is asked sooner has nothing to answer.
+fn has_container(task: &Task) -> bool {
+    let state = task.status.state;
+    state == TaskState::Running || (state.is_terminal() && task.status.container.is_some())
 }
 
 /// A node as its users call it.
