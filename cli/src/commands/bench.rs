@@ -4,6 +4,7 @@ mod agents;
 mod commit;
 mod failover;
 mod fleet;
+mod lifecycle;
 mod meter;
 mod place;
 mod start;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
     Place(place::Place),
     /// Writes committed a second through the control API of the cluster
     Commit(commit::Commit),
+    /// Time from a request to its running replica, and from a killed container to its replacement (as root, on a host with the image)
+    Lifecycle(lifecycle::Lifecycle),
     /// Longest time without a committed write, while a manager is killed
     Failover(failover::Failover),
 }
@@ -40,6 +43,7 @@ impl Bench {
             Self::Agents(agents) => block_on(agents.run(host, identity)),
             Self::Place(place) => place.run(),
             Self::Commit(commit) => block_on(commit.run(host, identity)),
+            Self::Lifecycle(lifecycle) => block_on(lifecycle.run(host, identity)),
             Self::Failover(failover) => block_on(failover.run(host, identity)),
         }
     }
@@ -53,4 +57,10 @@ fn block_on(measure: impl Future<Output = Result<(), Failure>>) -> Result<(), Fa
 /// A failure of the measuring itself.
 fn failed(what: impl std::fmt::Display) -> Failure {
     Failure::new("E0903", format!("the measurement cannot be made: {what}"))
+}
+
+/// SIGKILL.
+fn kill(pid: u32) -> Result<(), Failure> {
+    let pid = i32::try_from(pid).map_err(failed)?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).map_err(failed)
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 /// Longest text of a status on the wire, in bytes: 200 of them stay below the largest message.
 const LONGEST_TEXT: usize = 1024;
 
-/// News waits this long for more, so that what happens together travels together.
+/// After a message, news waits this long for more, so that what happens together travels together. After a rest it goes at once.
 const GATHER: Duration = Duration::from_millis(5);
 /// A state that a task is only passing through waits this long: mostly the next one has replaced it by then, and the managers' log is spared.
 const PASSING: Duration = Duration::from_millis(250);
@@ -33,6 +33,8 @@ struct Inner {
     waiting: BTreeMap<TaskId, TaskStatus>,
     /// When something that waits should be sent.
     due: Option<Instant>,
+    /// When something was last sent.
+    taken: Option<Instant>,
     /// Sent in this session and not yet confirmed, oldest first.
     sent: VecDeque<(TaskId, TaskStatus)>,
     /// How many of the session's statuses are confirmed.
@@ -46,7 +48,8 @@ impl Reports {
         clip(&mut status.message);
         status.error.as_mut().map(clip);
         let mut inner = self.lock();
-        inner.hurry(if is_passing(status.state) { PASSING } else { GATHER });
+        let due = if is_passing(status.state) { Instant::now() + PASSING } else { inner.soon() };
+        inner.hurry(due);
         inner.waiting.insert(task, status);
         drop(inner);
         self.changed.notify_one();
@@ -81,6 +84,7 @@ impl Reports {
         {
             batch.push(next);
         }
+        inner.taken = Some(Instant::now());
         inner.sent.extend(batch.iter().cloned());
         if inner.waiting.is_empty() {
             inner.due = None;
@@ -108,7 +112,8 @@ impl Reports {
         // Newest first, so that of two unconfirmed statuses of a task the newer one stays.
         while let Some((task, status)) = inner.sent.pop_back() {
             inner.waiting.entry(task).or_insert(status);
-            inner.hurry(GATHER);
+            let due = inner.soon();
+            inner.hurry(due);
         }
         drop(inner);
         self.changed.notify_one();
@@ -132,9 +137,14 @@ impl Reports {
 }
 
 impl Inner {
-    fn hurry(&mut self, within: Duration) {
-        let latest = Instant::now() + within;
+    fn hurry(&mut self, latest: Instant) {
         self.due = Some(self.due.map_or(latest, |due| due.min(latest)));
+    }
+
+    /// The next moment at which news may go: now, unless something has just gone.
+    fn soon(&self) -> Instant {
+        let now = Instant::now();
+        self.taken.map_or(now, |taken| now.max(taken + GATHER))
     }
 }
 
@@ -190,6 +200,20 @@ mod tests {
         reports.put(task, &status(TaskState::Failed));
         reports.restart();
         assert_eq!(states(&reports.take(9)), [(1, TaskState::Failed)]);
+    }
+
+    #[test]
+    fn news_goes_at_once_after_a_rest_and_waits_for_more_after_a_message() {
+        let reports = Reports::default();
+        reports.put(TaskId::from_bits(1), &status(TaskState::Running));
+        assert!(reports.lock().due.unwrap() <= Instant::now(), "nothing was sent before it");
+        let before = Instant::now();
+        assert_eq!(reports.take(9).len(), 1);
+        reports.put(TaskId::from_bits(2), &status(TaskState::Running));
+        reports.put(TaskId::from_bits(3), &status(TaskState::Failed));
+        assert!(reports.lock().due.unwrap() >= before + GATHER, "both go together");
+        assert_eq!(reports.take(9).len(), 2);
+        assert_eq!(reports.lock().due, None);
     }
 
     #[test]

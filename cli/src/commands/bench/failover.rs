@@ -35,7 +35,7 @@ impl Failover {
         let meter = Meter::start();
         let before = longest_gap(&mut writer, BEFORE).await;
         if let Some(pid) = self.pid {
-            kill(pid)?;
+            super::kill(pid)?;
         }
         let after = longest_gap(&mut writer, self.time).await;
         let reading = meter.read();
@@ -65,9 +65,4 @@ async fn longest_gap(writer: &mut Writer, time: Duration) -> (Duration, u64) {
         }
     }
     (longest.max(last.elapsed()), writes)
-}
-
-fn kill(pid: u32) -> Result<(), Failure> {
-    let pid = i32::try_from(pid).map_err(super::failed)?;
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).map_err(super::failed)
 }

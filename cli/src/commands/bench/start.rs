@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::failed;
 use super::meter::{Meter, line};
-use super::start_reference::reference;
+use super::start_reference::references;
 use crate::failure::Failure;
 
 /// Flags of `bench start`.
@@ -49,8 +49,8 @@ impl Start {
         std::fs::create_dir_all(root.join("bin"))?;
         std::fs::copy(&self.busybox, root.join("bin/busybox")).map_err(|error| failed(format!("{}: {error}", self.busybox.display())))?;
         let mut figures = json!({ "containers": self.containers, "parallel": self.parallel, "embedded": self.embedded(&root).await? });
-        for program in ["runc", "crun"] {
-            figures[program] = reference(program, &self.dir, self.containers, self.parallel).await?;
+        for (program, figure) in references(&self.dir, self.containers, self.parallel)? {
+            figures[program] = figure;
         }
         Ok(figures)
     }
