@@ -1,5 +1,7 @@
 //! Updates of real containers: how many at a time, in which order, and what stays when the new ones cannot start.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests: what goes wrong ends the test")]
+
 use std::collections::BTreeSet;
 use std::process::Child;
 
