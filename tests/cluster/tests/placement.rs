@@ -1,5 +1,7 @@
 //! Where tasks may run, what moves them, and what is said when they cannot.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong ends the test")]
+
 use std::collections::BTreeSet;
 
 use cluster_lab::{Answer, Lab, serving};

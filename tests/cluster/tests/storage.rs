@@ -1,5 +1,7 @@
 //! Disks that fill up, logs that are torn or damaged: nothing is lost, and what goes on by itself does.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong ends the test")]
+
 use std::fs;
 use std::path::PathBuf;
 
