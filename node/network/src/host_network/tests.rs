@@ -44,6 +44,8 @@ fn answer_once(netns: &Path) {
         let listener = TcpListener::bind("0.0.0.0:80").unwrap();
         ready.send(()).unwrap();
         let (mut stream, peer) = listener.accept().unwrap();
+        // The port is free again before the answer ends.
+        drop(listener);
         stream.write_all(peer.ip().to_string().as_bytes()).unwrap();
     });
     wait.recv().unwrap();

@@ -44,6 +44,15 @@ pub(super) fn default_signal(signal: Signal) -> io::Result<()> {
     set_signal(signal, SigHandler::SigDfl)
 }
 
+/// Gives every signal its default effect: an agent that was started in the background of a script ignores some, and what is ignored stays
+/// so in every program that comes after.
+pub(super) fn default_signals() {
+    for signal in Signal::iterator().filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // Known signals that can be set: this cannot fail.
+        let _ = default_signal(signal);
+    }
+}
+
 fn set_signal(signal: Signal, handler: SigHandler) -> io::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: only `SIG_IGN` and `SIG_DFL` are passed, no code of ours runs in a handler.

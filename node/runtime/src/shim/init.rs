@@ -59,8 +59,7 @@ impl Init {
     /// Becomes the program.
     fn execute(&self) -> i32 {
         // Rust ignores SIGPIPE, the keeper blocks SIGCHLD, the init blocks all: the program starts with none of that.
-        let _ = fork::default_signal(Signal::SIGPIPE);
-        let _ = fork::default_signal(Signal::SIGCHLD);
+        fork::default_signals();
         let _ = SigSet::empty().thread_set_mask();
         let failure = program::execute(&self.credentials.args, &self.credentials.env);
         self.report(&failure.reason, failure.code)

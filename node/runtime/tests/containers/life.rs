@@ -90,6 +90,21 @@ async fn the_stop_signal_of_the_spec_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_program_ignores_no_signal_when_it_starts() {
+    let host = Host::new().await;
+    for init in [true, false] {
+        // Without `exec` the shell runs its own grep, with signals as it likes them.
+        let task = host.start("exec grep SigIgn /proc/self/status", |spec| spec.container.init = init).await;
+        host.ended(task).await;
+        let output = host.output(task).await;
+        let ignored = u64::from_str_radix(output.trim().trim_start_matches("SigIgn:\t"), 16).unwrap();
+        // 32 and 33 belong to the C library, which ignores them in whatever it spawns.
+        assert_eq!(ignored & 0x7fff_ffff, 0, "init {init}: {output}");
+        host.runtime().remove(task).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_ignores_the_signal_is_killed_with_all_children() {
     let host = Host::new().await;
     let script = "trap '' TERM; sleep 1000 & sleep 1000 & echo ready; while :; do sleep 1; done";
