@@ -218,3 +218,29 @@ async fn a_manager_whose_disk_was_set_back_stops_nobody_else() {
     assert_eq!(goes_on.view().node_count(), 30);
     assert_eq!(group.manager(leader).raft().progress().stopped, None, "the leader did not take it for a defect of its own");
 }
+
+/// The manager that came back stands for election again and again when the leader dies, and must leave room for the other, whose log is
+/// longer: it has seen a leader, so it notices the loss as fast as anybody, but nobody can vote for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_that_came_back_behind_does_not_keep_the_other_from_being_elected() {
+    let mut group = Group::new(3).await;
+    let mut number = 0;
+    for _ in 0..4 {
+        let leader = group.leader().await.id;
+        let behind = (1..=3).find(|id| *id != leader).expect("a follower");
+        group.kill(behind).await;
+        for _ in 0..100 {
+            number += 1;
+            group.propose(&node(number, 20_000)).await;
+        }
+        group.restart(behind).await;
+        let mut leadership = group.manager(behind).raft().leadership();
+        leadership.wait_for(|seen| seen.leader.is_some()).await.expect("it runs");
+        group.kill(leader).await;
+        number += 1;
+        group.propose(&node(number, 0)).await;
+        group.restart(leader).await;
+        number += 1;
+        group.settle(number).await;
+    }
+}

@@ -29,6 +29,8 @@ const STEP: Duration = Duration::from_millis(30);
 const NOTICE: Duration = Duration::from_millis(100);
 /// Time between two tries while nobody has been elected.
 const RETRY: Duration = Duration::from_millis(100);
+/// How often the pause after an election that was lost doubles: up to 3.2 s, well above the others' own time-outs.
+const DOUBLINGS: u32 = 5;
 
 /// What this manager knows of the leader's process.
 pub struct Vigil {
@@ -124,6 +126,7 @@ async fn replace(
     address: SocketAddr,
 ) {
     let mut term = leadership.borrow().term;
+    let mut stood = 0;
     loop {
         let voters = voters(raft);
         let others = voters.keys().filter(|id| **id != leader);
@@ -132,14 +135,23 @@ async fn replace(
         let newest = leadership.borrow().term;
         // A newer term means that somebody stands already.
         let turn = rank.is_some() && std::mem::replace(&mut term, newest) == newest;
-        if turn && agreed(peers, leader, &voters).await && raft.trigger().elect(false).await.is_err() {
-            return;
+        if turn && agreed(peers, leader, &voters).await {
+            if raft.trigger().elect(false).await.is_err() {
+                return;
+            }
+            stood += 1;
         }
-        sleep(RETRY).await;
+        sleep(pause(stood)).await;
         if answers(peers, leader, address).await {
             return;
         }
     }
+}
+
+/// How long to wait after having stood so many times. Each time raises the term, which undoes the pre-vote of a manager that waits for its
+/// own time-out: one that cannot win, because its log is shorter, must leave the other the time to.
+fn pause(stood: u32) -> Duration {
+    RETRY * 2_u32.pow(stood.saturating_sub(1).min(DOUBLINGS))
 }
 
 fn voters(raft: &openraft::Raft<Types, Machine>) -> BTreeMap<u64, SocketAddr> {
@@ -177,4 +189,16 @@ async fn ask(peers: &Peers, leader: u64, id: u64, address: SocketAddr) -> bool {
     let Ok(message) = label.message(&leader) else { return false };
     let answer = timeout(NOTICE * 2, stub.gone(message)).await;
     matches!(answer, Ok(Ok(answer)) if read(answer.get_ref()).unwrap_or(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_keeps_losing_waits_longer_than_the_others_time_outs() {
+        let pauses: Vec<Duration> = (0..10).map(pause).collect();
+        assert_eq!((pauses[0], pauses[1], pauses[2]), (RETRY, RETRY, RETRY * 2));
+        assert!(pauses.is_sorted() && pauses[9] > super::super::config::Timing::default().election_max * 3);
+    }
 }
