@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, daemon, image, init, join, join_token, leave, node, service, status};
+use crate::commands::{bench, completions, daemon, image, init, join, join_token, leave, network, node, service, status};
 use crate::connect::Host;
 
 /// Runs containers on many hosts: services that are kept running, scaled and healed.
@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Service(service::Service),
     /// Change how many tasks services have (short for service scale)
     Scale(service::scale::Scale),
+    /// Networks: what containers reach each other through
+    #[command(subcommand)]
+    Network(network::Network),
     /// Images on this host
     #[command(subcommand)]
     Image(image::Image),

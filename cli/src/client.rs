@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use crate::connect::{Connection, Host, connect};
 use crate::failure::{Exit, Failure};
-use crate::model::{NodeView, ServiceView, TaskView};
+use crate::model::{NetworkView, NodeView, ServiceView, TaskView};
 use crate::suggest;
 
 /// No answer may take longer; what waits for the cluster has its own deadline.
@@ -118,6 +118,43 @@ impl Client {
         }
         let names = self.services("").await.unwrap_or_default().iter().map(|view| view.name().to_owned()).collect();
         suggest::name(failure, reference, names, "see all: cluster service ls")
+    }
+
+    /// All networks, or those that a reference means.
+    pub(crate) async fn networks(&self, reference: &str) -> Result<Vec<NetworkView>, Failure> {
+        let mut networks = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = pb::ListNetworksRequest { reference: reference.to_owned(), page_token };
+            let page = answer(self.control().list_networks(request)).await?;
+            for network in page.networks {
+                networks.push(NetworkView::try_from(network)?);
+            }
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(networks);
+            }
+        }
+    }
+
+    /// The one network that a reference means.
+    pub(crate) async fn network(&self, reference: &str) -> Result<NetworkView, Failure> {
+        match self.networks(reference).await {
+            Ok(found) => match only("network", reference, found) {
+                Err(failure) => Err(self.suggest_network(reference, failure).await),
+                found => found,
+            },
+            Err(failure) => Err(self.suggest_network(reference, failure).await),
+        }
+    }
+
+    /// Adds the names of networks that were perhaps meant.
+    pub(crate) async fn suggest_network(&self, reference: &str, failure: Failure) -> Failure {
+        if failure.exit != Exit::NotFound {
+            return failure;
+        }
+        let names = self.networks("").await.unwrap_or_default().iter().map(|view| view.name().to_owned()).collect();
+        suggest::name(failure, reference, names, "see all: cluster network ls     or make it: cluster network create")
     }
 
     /// The tasks that a request asks for, all pages.

@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod join;
 pub(crate) mod join_token;
 pub(crate) mod leave;
+pub(crate) mod network;
 pub(crate) mod node;
 pub(crate) mod service;
 pub(crate) mod status;

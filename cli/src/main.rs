@@ -50,8 +50,10 @@ fn report(failure: &Failure) -> ExitCode {
 /// Commands that need no daemon run here; all others with a connection.
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let (host, identity) = (arguments.host(), arguments.identity);
-    if let Command::Service(service) = &arguments.command {
-        service.check()?;
+    match &arguments.command {
+        Command::Service(service) => service.check()?,
+        Command::Network(network) => network.check()?,
+        _ => {}
     }
     match arguments.command {
         Command::Daemon(daemon) => daemon.run(),
@@ -78,6 +80,7 @@ async fn talk(command: Command, client: &Client) -> Result<(), Failure> {
         Command::Node(node) => node.run(client).await,
         Command::Service(service) => service.run(client).await,
         Command::Scale(scale) => scale.run(client).await,
+        Command::Network(network) => network.run(client).await,
         Command::Image(image) => image.run(client).await,
         Command::Daemon(_) | Command::Completions(_) | Command::Bench(_) => Ok(()),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cluster_api::{FieldError, pb};
-use cluster_types::{Node, PublishedPort, Service, ServiceMode, Task};
+use cluster_types::{Network, Node, PublishMode, PublishedPort, Service, ServiceMode, Task};
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,8 @@ pub(crate) struct ServiceView {
     pub(crate) service: Service,
     pub(crate) running: u64,
     pub(crate) wanted: u64,
+    /// Ingress ports that are not open on some host, in words.
+    pub(crate) conflicts: Vec<String>,
 }
 
 /// A task with the names around it.
@@ -33,6 +35,29 @@ pub(crate) struct TaskView {
     pub(crate) node_hostname: String,
     pub(crate) image: String,
     pub(crate) ports: Vec<PublishedPort>,
+}
+
+/// A network with what is used of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NetworkView {
+    pub(crate) network: Network,
+    /// Addresses that are given, and that may still be.
+    pub(crate) used: u64,
+    pub(crate) free: u64,
+    /// Names of the services that take part in it.
+    pub(crate) services: Vec<String>,
+    /// In the order of their numbers.
+    pub(crate) blocks: Vec<BlockView>,
+}
+
+/// A block of a network with what is used of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BlockView {
+    pub(crate) subnet: String,
+    /// Id of the node that it belongs to; empty for addresses of services.
+    pub(crate) node: String,
+    pub(crate) node_hostname: String,
+    pub(crate) used: u64,
 }
 
 impl TryFrom<pb::Node> for NodeView {
@@ -47,9 +72,26 @@ impl TryFrom<pb::Node> for NodeView {
 impl TryFrom<pb::Service> for ServiceView {
     type Error = FieldError;
 
-    fn try_from(service: pb::Service) -> Result<Self, FieldError> {
+    fn try_from(mut service: pb::Service) -> Result<Self, FieldError> {
         let (running, wanted) = (service.running, service.wanted);
-        Ok(Self { service: service.try_into()?, running, wanted })
+        let conflicts = std::mem::take(&mut service.port_conflicts);
+        Ok(Self { service: service.try_into()?, running, wanted, conflicts })
+    }
+}
+
+impl TryFrom<pb::Network> for NetworkView {
+    type Error = FieldError;
+
+    fn try_from(mut network: pb::Network) -> Result<Self, FieldError> {
+        let (used, free, services) = (network.used, network.free, std::mem::take(&mut network.services));
+        let block = |block: &pb::Block| BlockView {
+            subnet: block.subnet.clone(),
+            node: block.node.clone(),
+            node_hostname: block.node_hostname.clone(),
+            used: block.used,
+        };
+        let blocks = network.blocks.iter().map(block).collect();
+        Ok(Self { network: network.try_into()?, used, free, services, blocks })
     }
 }
 
@@ -78,9 +120,21 @@ impl ServiceView {
         &self.service.spec.name
     }
 
+    /// What is not as its spec wants it, though its tasks run: addresses and ports that it did not get, and hosts where a port is not open.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        self.service.endpoint.error.iter().chain(&self.conflicts).map(String::as_str)
+    }
+
     /// Its spec, to change it.
     pub(crate) fn spec(&self) -> &Arc<cluster_types::ServiceSpec> {
         &self.service.spec
+    }
+}
+
+impl NetworkView {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.network.spec.name
     }
 }
 
@@ -90,9 +144,12 @@ impl TaskView {
         self.task.name(&self.service_name)
     }
 
-    /// The ports that are open for it on its host, as far as it is known; else those that it should have.
+    /// The ports that are open for it on its host alone, as far as it is known; else those that it should have. Ingress ports are the
+    /// service's, not the task's.
     pub(crate) fn open_ports(&self) -> Vec<PublishedPort> {
-        let bound = self.task.status.container.as_ref().map(|container| container.ports.iter().map(|binding| binding.port).collect());
-        bound.filter(|ports: &Vec<_>| !ports.is_empty()).unwrap_or_else(|| self.ports.clone())
+        let bound: Option<Vec<PublishedPort>> =
+            self.task.status.container.as_ref().map(|container| container.ports.iter().map(|binding| binding.port).collect());
+        let ports = bound.filter(|ports| !ports.is_empty()).unwrap_or_else(|| self.ports.clone());
+        ports.into_iter().filter(|port| port.mode == PublishMode::Host).collect()
     }
 }

@@ -64,6 +64,14 @@ accounts_into() {
 # Whether a program needs no libraries.
 file_is_static() { ! LC_ALL=C ldd "$1" >/dev/null 2>&1; }
 
+# libraries_into PROGRAM FOLDER: what the dynamic linker would load, at the same places.
+libraries_into() {
+    local library
+    for library in $(ldd "$1" | grep -o '/[^ ]*'); do
+        install -D -m 755 "$(readlink -f "$library")" "$2$library"
+    done
+}
+
 # out_or_usage ARGUMENTS...: the one argument, the file to write.
 out_or_usage() {
     if [ $# -ne 1 ] || [[ $1 == -* ]]; then

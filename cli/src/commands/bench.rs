@@ -6,6 +6,7 @@ mod failover;
 mod fleet;
 mod lifecycle;
 mod meter;
+mod network;
 mod place;
 mod start;
 mod start_reference;
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Agents(agents::Agents),
     /// Placement decisions a second, without I/O
     Place(place::Place),
+    /// A host with thousands of services: loading and changing its rules, and connects through them (as root, in namespaces of its own)
+    Network(network::Network),
     /// Writes committed a second through the control API of the cluster
     Commit(commit::Commit),
     /// Time from a request to its running replica, and from a killed container to its replacement (as root, on a host with the image)
@@ -42,6 +45,7 @@ impl Bench {
             Self::Start(start) => block_on(start.run()),
             Self::Agents(agents) => block_on(agents.run(host, identity)),
             Self::Place(place) => place.run(),
+            Self::Network(network) => network.run(),
             Self::Commit(commit) => block_on(commit.run(host, identity)),
             Self::Lifecycle(lifecycle) => block_on(lifecycle.run(host, identity)),
             Self::Failover(failover) => block_on(failover.run(host, identity)),

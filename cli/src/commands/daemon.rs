@@ -32,9 +32,6 @@ pub(crate) struct Daemon {
     /// How the log looks
     #[arg(long, value_enum, env = "CLUSTER_LOG_FORMAT")]
     log_format: Option<Format>,
-    /// Addresses of this host's containers, such as 172.30.0.0/16
-    #[arg(long, value_name = "SUBNET", env = "CLUSTER_CONTAINER_SUBNET")]
-    container_subnet: Option<String>,
     /// Registry (HOST[:PORT]) that may be spoken to without TLS
     #[arg(long, value_name = "REGISTRY", env = "CLUSTER_INSECURE_REGISTRIES", value_delimiter = ',')]
     insecure_registry: Vec<String>,
@@ -83,7 +80,6 @@ impl Daemon {
             advertise_addr: self.advertise_addr,
             runtime: self.runtime.map(runtime),
             log_format: self.log_format.map(format),
-            container_subnet: self.container_subnet,
             insecure_registries: Some(self.insecure_registry).filter(|registries| !registries.is_empty()),
             certificate_seconds: self.certificate_seconds,
         }

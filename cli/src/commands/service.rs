@@ -4,6 +4,7 @@ mod create;
 mod inspect;
 mod logs;
 pub(crate) mod ls;
+mod networks;
 pub(crate) mod ps;
 mod rm;
 pub(crate) mod scale;

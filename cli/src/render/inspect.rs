@@ -1,5 +1,6 @@
 //! `inspect`: whole objects as JSON in the shape that users of docker know; what docker has no field for is left out or stands beside it.
 
+mod network;
 mod node;
 mod service;
 mod spec;

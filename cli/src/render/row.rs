@@ -1,16 +1,18 @@
 //! One line of a list: its columns, and its JSON object with the keys of the docker client.
 
 mod image;
+mod network;
 mod node;
+mod ports;
 mod service;
 mod task;
 
 pub(crate) use image::ImageRow;
+pub(crate) use network::{DRIVER as NETWORK_DRIVER, SCOPE as NETWORK_SCOPE};
 pub(crate) use node::{availability as node_availability, state as node_state};
-pub(crate) use service::mode as service_mode;
+pub(crate) use ports::{ports, word as protocol};
+pub(crate) use service::{mode as service_mode, warning as service_warning};
 pub(crate) use task::{TaskRow, error as task_error};
-
-use cluster_types::{Protocol, PublishedPort};
 
 /// Something that a list can print.
 pub(crate) trait Row {
@@ -36,17 +38,4 @@ fn short(id: &str, no_trunc: bool) -> String {
 pub(crate) fn capital(word: &str) -> String {
     let mut characters = word.chars();
     characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
-}
-
-/// `*:8080->80/tcp,*:9090->90/udp`; without a published port yet, `80/tcp`.
-pub(crate) fn ports(ports: &[PublishedPort]) -> String {
-    let one = |port: &PublishedPort| {
-        let protocol = match port.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        let outside = if port.published == 0 { String::new() } else { format!("*:{}->", port.published) };
-        format!("{outside}{}/{protocol}", port.target)
-    };
-    ports.iter().map(one).collect::<Vec<_>>().join(",")
 }

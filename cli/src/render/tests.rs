@@ -5,18 +5,19 @@ use std::sync::Arc;
 use cluster_api::pb;
 use cluster_api::{ApiError, FieldError};
 use cluster_types::{
-    Availability, ContainerSpec, ContainerStatus, DesiredState, ManagerSeat, Meta, Mount, MountKind, Node, NodeDescription, NodeId,
+    Availability, BlockOwner, ContainerSpec, ContainerStatus, DEFAULT_NETWORK, DesiredState, Endpoint, EndpointAffinity, EndpointSpec,
+    ManagerSeat, Meta, Mount, MountKind, Network, NetworkAttachment, NetworkId, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork,
     NodeSpec, NodeState, NodeStatus, Platform, Protocol, PublishMode, PublishedPort, Reservation, Role, Service, ServiceId, ServiceMode,
-    ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, UpdateConfig, Version,
+    ServiceSpec, Task, TaskAddress, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, UpdateConfig, Version,
 };
 
 use super::error::error;
 use super::output::{Format, ListFlags};
 use super::paint::Paint;
-use super::row::{ImageRow, TaskRow};
+use super::row::{ImageRow, Row, TaskRow};
 use crate::commands::{init, status};
 use crate::failure::Failure;
-use crate::model::{NodeView, ServiceView, TaskView};
+use crate::model::{BlockView, NetworkView, NodeView, ServiceView, TaskView};
 
 const NOW: Timestamp = Timestamp(1_764_000_100_000);
 
@@ -45,9 +46,12 @@ pub(crate) fn node(number: u128, hostname: &str, seat: bool, state: NodeState) -
                 platform: Platform { os: "linux".into(), arch: "x86_64".into() },
                 capacity: Reservation { nano_cpus: 2_000_000_000, memory: 4 << 30 },
                 version: "0.1.0".into(),
+                data_address: Some("10.0.0.1".parse().unwrap()),
             },
             status: NodeStatus { state, message: String::new(), address: "10.0.0.1".into(), since: ago(60) },
             manager: seat.then_some(ManagerSeat { raft_id: 3, address }),
+            number: u16::try_from(number).ok(),
+            network: NodeNetwork::default(),
         },
         leader: number == 1,
         reachable: seat && state == NodeState::Ready,
@@ -57,7 +61,8 @@ pub(crate) fn node(number: u128, hostname: &str, seat: bool, state: NodeState) -
 
 /// A service of the snapshots.
 pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceView {
-    let port = PublishedPort { target: 80, published: 8080, protocol: Protocol::Tcp, mode: PublishMode::Host };
+    let port = |target, published, mode| PublishedPort { target, published, protocol: Protocol::Tcp, mode };
+    let attachment = NetworkAttachment { network: NetworkId::from_bits(u128::MAX / 9), aliases: vec!["shop".into()] };
     let container = ContainerSpec {
         image: "shop/web:1.9".into(),
         env: vec!["A=1".into()],
@@ -68,10 +73,16 @@ pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceVie
     let spec = ServiceSpec {
         name: name.into(),
         labels: [("team".into(), "shop".into())].into(),
-        task: TaskSpec { container, ..TaskSpec::default() },
+        task: TaskSpec { container, networks: vec![attachment], ..TaskSpec::default() },
         mode,
         update: UpdateConfig::default(),
-        ports: vec![port],
+        ports: vec![port(80, 0, PublishMode::Ingress), port(90, 9090, PublishMode::Host)],
+        endpoint: EndpointSpec::default(),
+    };
+    let endpoint = Endpoint {
+        vips: [(NetworkId::from_bits(u128::MAX / 9), "10.210.0.2".parse().unwrap())].into(),
+        ports: vec![port(80, 30_000, PublishMode::Ingress)],
+        error: None,
     };
     let service = Service {
         meta: meta(1_764_000_000_000),
@@ -80,8 +91,39 @@ pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceVie
         spec_version: Version(7),
         previous_version: None,
         update: None,
+        endpoint,
     };
-    ServiceView { service, running, wanted: 2 }
+    ServiceView { service, running, wanted: 2, conflicts: Vec::new() }
+}
+
+/// A network of the snapshots.
+pub(crate) fn network(name: &str) -> NetworkView {
+    let node = NodeId::from_bits(u128::MAX / 7 + 1);
+    let block = |subnet: &str, node: &str, node_hostname: &str, used| BlockView {
+        subnet: subnet.into(),
+        node: node.into(),
+        node_hostname: node_hostname.into(),
+        used,
+    };
+    NetworkView {
+        network: Network {
+            meta: meta(1_764_000_000_000),
+            id: if name == "default" { DEFAULT_NETWORK } else { NetworkId::from_bits(u128::MAX / 9) },
+            spec: NetworkSpec {
+                name: name.into(),
+                labels: [("team".into(), "shop".into()), ("tier".into(), "back".into())].into(),
+                subnet: None,
+                attachable: true,
+                internal: false,
+            },
+            subnet: "10.210.0.0/20".parse().unwrap(),
+            blocks: [(0, BlockOwner::Services), (1, BlockOwner::Node(node))].into(),
+        },
+        used: 4,
+        free: 4_092,
+        services: vec!["api".into(), "web".into()],
+        blocks: vec![block("10.210.0.0/26", "", "", 2), block("10.210.0.64/26", &node.to_string(), "n1", 2)],
+    }
 }
 
 /// A task of the snapshots.
@@ -98,6 +140,7 @@ pub(crate) fn task(number: u128, slot: u64, state: TaskState, error: Option<&str
             spec_version: Version(7),
             slot,
             node: placed.then_some(NodeId::from_bits(u128::MAX / 7 + 1)),
+            addresses: Vec::new(),
             desired,
             status: TaskStatus { state, at: ago(5), message: String::new(), error: error.map(str::to_owned), container },
             not_before: None,
@@ -160,14 +203,114 @@ fn nodes_are_listed() {
 fn services_are_listed() {
     insta::assert_snapshot!(flags(Format::Table, false).print(&services()), @"
     ID             NAME    MODE         REPLICAS   IMAGE          PORTS
-    314dzessmqqc   web     replicated   3/5        shop/web:1.9   *:8080->80/tcp
-    314dzessmqqc   agent   global       2/2        shop/web:1.9   *:8080->80/tcp
+    314dzessmqqc   web     replicated   3/5        shop/web:1.9   *:30000->80/tcp
+    314dzessmqqc   agent   global       2/2        shop/web:1.9   *:30000->80/tcp
     ");
     insta::assert_snapshot!(flags(Format::Json, false).print(&services()), @r#"
-    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"replicated","Name":"web","Ports":"*:8080->80/tcp","Replicas":"3/5"}
-    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"global","Name":"agent","Ports":"*:8080->80/tcp","Replicas":"2/2"}
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"replicated","Name":"web","Ports":"*:30000->80/tcp","Replicas":"3/5"}
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"global","Name":"agent","Ports":"*:30000->80/tcp","Replicas":"2/2"}
     "#);
     insta::assert_snapshot!(flags(Format::Table, false).print::<ServiceView>(&[]), @"ID   NAME   MODE   REPLICAS   IMAGE   PORTS");
+}
+
+#[test]
+fn networks_are_listed() {
+    let networks = [network("back"), network("default")];
+    insta::assert_snapshot!(flags(Format::Table, false).print(&networks), @"
+    NETWORK ID     NAME      DRIVER    SCOPE   SUBNET
+    1omfro7zwmum   back      overlay   swarm   10.210.0.0/20
+    000000000000   default   overlay   swarm   10.210.0.0/20
+    ");
+    insta::assert_snapshot!(flags(Format::Json, false).print(&networks), @r#"
+    {"CreatedAt":"2025-11-24T16:00:00Z","Driver":"overlay","ID":"1omfro7zwmumr3umxudzyj6sc","IPv4":"true","IPv6":"false","Internal":"false","Labels":"team=shop,tier=back","Name":"back","Scope":"swarm","Subnet":"10.210.0.0/20"}
+    {"CreatedAt":"2025-11-24T16:00:00Z","Driver":"overlay","ID":"0000000000000000000000001","IPv4":"true","IPv6":"false","Internal":"false","Labels":"team=shop,tier=back","Name":"default","Scope":"swarm","Subnet":"10.210.0.0/20"}
+    "#);
+}
+
+#[test]
+fn inspect_of_a_network_has_dockers_keys_and_who_uses_it() {
+    insta::assert_snapshot!(super::inspect::print(&[network("back").inspect(&nodes())], Format::Table), @r#"
+    [
+      {
+        "Attachable": true,
+        "Blocks": [
+          {
+            "Services": true,
+            "Subnet": "10.210.0.0/26",
+            "Used": 2
+          },
+          {
+            "Node": "n1",
+            "NodeID": "25xzpakkg8t3jf8j7ihzy43l1",
+            "Subnet": "10.210.0.64/26",
+            "Used": 2
+          }
+        ],
+        "Created": "2025-11-24T16:00:00Z",
+        "Driver": "overlay",
+        "EnableIPv4": true,
+        "EnableIPv6": false,
+        "Free": 4092,
+        "IPAM": {
+          "Config": [
+            {
+              "Subnet": "10.210.0.0/20"
+            }
+          ],
+          "Driver": "default"
+        },
+        "Id": "1omfro7zwmumr3umxudzyj6sc",
+        "Ingress": false,
+        "Internal": false,
+        "Labels": {
+          "team": "shop",
+          "tier": "back"
+        },
+        "Name": "back",
+        "Peers": [
+          {
+            "IP": "10.0.0.1",
+            "Name": "n1"
+          }
+        ],
+        "Scope": "swarm",
+        "Services": [
+          "api",
+          "web"
+        ],
+        "Used": 4
+      }
+    ]
+    "#);
+}
+
+#[test]
+fn a_task_shows_the_ports_of_its_host_and_its_addresses() {
+    let mut view = task(1, 1, TaskState::Running, None);
+    let port = |published, mode| PublishedPort { target: 80, published, protocol: Protocol::Tcp, mode };
+    view.ports = vec![port(8080, PublishMode::Ingress), port(8081, PublishMode::Host)];
+    view.task.addresses = vec![TaskAddress { network: NetworkId::from_bits(u128::MAX / 9), address: "10.210.0.64".parse().unwrap() }];
+    let inspected = view.inspect();
+    assert_eq!(TaskRow::rows(vec![view], NOW)[0].json()["Ports"], "*:8081->80/tcp");
+    assert_eq!(inspected["NetworksAttachments"][0]["Addresses"][0], "10.210.0.64/32");
+}
+
+#[test]
+fn what_a_service_and_a_node_did_not_get_is_shown() {
+    let mut view = service("web", ServiceMode::Global, 2);
+    let spec = Arc::make_mut(&mut view.service.spec);
+    spec.endpoint.affinity = EndpointAffinity::ClientIp;
+    view.service.endpoint.error = Some("no address of back is free".into());
+    view.conflicts = vec!["port 30000/tcp is not open on n2: another program has it".into()];
+    insta::assert_snapshot!(view.inspect()["Endpoint"].to_string(), @r#"{"Conflicts":["port 30000/tcp is not open on n2: another program has it"],"Error":"no address of back is free","Ports":[{"Protocol":"tcp","PublishMode":"ingress","PublishedPort":30000,"TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}],"Spec":{"Affinity":"client-ip","Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"VirtualIPs":[{"Addr":"10.210.0.2/32","NetworkID":"1omfro7zwmumr3umxudzyj6sc"}]}"#);
+    let mut view = node(2, "n2", false, NodeState::Ready);
+    view.node.network = NodeNetwork {
+        conflicts: vec![(8080, Protocol::Tcp), (53, Protocol::Udp)],
+        trouble: Some("the kernel has no vxlan".into()),
+        repairs: 3,
+        repaired: Some("a rule was gone".into()),
+    };
+    insta::assert_snapshot!(view.inspect()["Overlay"].to_string(), @r#"{"Addr":"10.0.0.1","Conflicts":["8080/tcp","53/udp"],"Number":2,"Repaired":"a rule was gone","Repairs":3,"Trouble":"the kernel has no vxlan"}"#);
 }
 
 #[test]
@@ -233,6 +376,11 @@ fn inspect_has_the_shape_that_docker_users_know() {
           "RaftID": 3,
           "Reachability": "reachable"
         },
+        "Overlay": {
+          "Addr": "10.0.0.1",
+          "Number": 1,
+          "Repairs": 0
+        },
         "Spec": {
           "Availability": "active",
           "Labels": {
@@ -256,7 +404,7 @@ fn inspect_has_the_shape_that_docker_users_know() {
 
 #[test]
 fn inspect_of_a_service_has_dockers_keys() {
-    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00Z","Endpoint":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}],"Spec":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}]}},"ID":"314dzessmqqc5lby3bhzxcxtf","ServiceStatus":{"DesiredTasks":5,"RunningTasks":3},"Spec":{"EndpointSpec":{"Ports":[{"Protocol":"tcp","PublishMode":"host","PublishedPort":8080,"TargetPort":80}]},"Labels":{"team":"shop"},"Mode":{"Replicated":{"Replicas":5}},"Name":"web","TaskTemplate":{"ContainerSpec":{"Env":["A=1"],"Hosts":["10.0.0.9 db"],"Image":"shop/web:1.9","Init":true,"Mounts":[{"ReadOnly":true,"Source":"/data","Target":"/data","Type":"bind"}],"ReadOnly":false,"StopGracePeriod":10000000000},"ForceUpdate":0,"Placement":{},"RestartPolicy":{"Condition":"any","Delay":5000000000,"MaxAttempts":0,"MaxDelay":300000000000,"Window":0},"Runtime":"container"},"UpdateConfig":{"Delay":0,"Order":"stop-first","Parallelism":1}},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
+    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00Z","Endpoint":{"Ports":[{"Protocol":"tcp","PublishMode":"ingress","PublishedPort":30000,"TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}],"Spec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"VirtualIPs":[{"Addr":"10.210.0.2/32","NetworkID":"1omfro7zwmumr3umxudzyj6sc"}]},"ID":"314dzessmqqc5lby3bhzxcxtf","ServiceStatus":{"DesiredTasks":5,"RunningTasks":3},"Spec":{"EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"Labels":{"team":"shop"},"Mode":{"Replicated":{"Replicas":5}},"Name":"web","TaskTemplate":{"ContainerSpec":{"Env":["A=1"],"Hosts":["10.0.0.9 db"],"Image":"shop/web:1.9","Init":true,"Mounts":[{"ReadOnly":true,"Source":"/data","Target":"/data","Type":"bind"}],"ReadOnly":false,"StopGracePeriod":10000000000},"ForceUpdate":0,"Networks":[{"Aliases":["shop"],"Target":"1omfro7zwmumr3umxudzyj6sc"}],"Placement":{},"RestartPolicy":{"Condition":"any","Delay":5000000000,"MaxAttempts":0,"MaxDelay":300000000000,"Window":0},"Runtime":"container"},"UpdateConfig":{"Delay":0,"Order":"stop-first","Parallelism":1}},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cluster_types::{Constraint, ContainerSpec, Mount, NetworkMode, Placement, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig};
+use cluster_types::{Constraint, ContainerSpec, EndpointSpec, Mount, Placement, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig};
 
+use super::network::{NetworkFlag, NetworkIds, attach, network};
 use super::publish::{Publish, publish};
 use super::shared::Shared;
 use super::{env, mount, value};
@@ -22,7 +23,7 @@ pub(crate) struct CreateFlags {
     /// replicated (a number of tasks) or global (one on each node)
     #[arg(long, value_name = "MODE", value_parser = mode, default_value = "replicated", hide_default_value = true)]
     mode: ServiceMode,
-    /// Publish a port: PUBLISHED:TARGET[/udp], or mode=host,target=80,published=8080
+    /// Publish a port on every node: [PUBLISHED:]TARGET[/udp], ranges too; on the tasks' nodes: mode=host,target=80,published=8080
     #[arg(short, long, value_name = "PORT", value_parser = publish)]
     publish: Vec<Publish>,
     /// Only nodes where this holds, such as node.labels.zone==a
@@ -37,9 +38,9 @@ pub(crate) struct CreateFlags {
     /// Mount, such as type=bind,source=/data,target=/data,readonly
     #[arg(long, value_name = "MOUNT", value_parser = mount::mount)]
     mount: Vec<Mount>,
-    /// Network namespace: default, host or none
-    #[arg(long, alias = "net", value_name = "NETWORK", value_parser = value::network)]
-    network: Option<NetworkMode>,
+    /// Network: its name, or name=back,alias=db; the default one when absent. host and none: no network of the cluster
+    #[arg(long, alias = "net", value_name = "NETWORK", value_parser = network)]
+    network: Vec<NetworkFlag>,
     /// Label of the service
     #[arg(short, long, value_name = "KEY=VALUE", value_parser = value::pair)]
     label: Vec<(String, String)>,
@@ -90,8 +91,13 @@ impl CreateFlags {
         self.shared.check()
     }
 
+    /// The networks that are named.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
+        self.network.iter().filter_map(NetworkFlag::reference)
+    }
+
     /// The spec that the flags make; `made_up` ends the name where none was given.
-    pub(crate) fn spec(self, made_up: &str) -> Result<ServiceSpec, Failure> {
+    pub(crate) fn spec(self, made_up: &str, networks: &NetworkIds) -> Result<ServiceSpec, Failure> {
         let (image, args) = self.image.split_first().ok_or_else(|| Failure::usage("give an image"))?;
         let mode = match (self.mode, self.replicas) {
             (ServiceMode::Replicated { .. }, Some(replicas)) => ServiceMode::Replicated { replicas },
@@ -116,16 +122,13 @@ impl CreateFlags {
         let mut spec = ServiceSpec {
             name: self.name.unwrap_or_else(|| name_from(image, made_up)),
             labels: self.label.into_iter().collect(),
-            task: TaskSpec {
-                container,
-                placement: Placement { constraints: self.constraint, max_per_node: 0 },
-                network: self.network.unwrap_or_default(),
-                ..TaskSpec::default()
-            },
+            task: TaskSpec { container, placement: Placement { constraints: self.constraint, max_per_node: 0 }, ..TaskSpec::default() },
             mode,
             update: UpdateConfig::default(),
             ports: self.publish.into_iter().flat_map(|publish| publish.0).collect(),
+            endpoint: EndpointSpec::default(),
         };
+        attach(&mut spec.task, &self.network, networks)?;
         self.shared.apply(&mut spec).map_err(Failure::usage)?;
         Ok(spec)
     }

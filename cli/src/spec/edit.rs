@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use cluster_types::{ContainerSpec, ServiceMode, ServiceSpec};
 
+use super::network::NetworkIds;
 use super::update::UpdateFlags;
-use super::{env, words};
+use super::{env, network, words};
 use crate::failure::Failure;
 
 /// The new spec. What is not named stays.
-pub(crate) fn edit(flags: &UpdateFlags, old: &ServiceSpec) -> Result<ServiceSpec, Failure> {
+pub(crate) fn edit(flags: &UpdateFlags, networks: &NetworkIds, old: &ServiceSpec) -> Result<ServiceSpec, Failure> {
     let mut spec = old.clone();
     if let Some(replicas) = flags.replicas {
         spec.mode = scaled(&spec, replicas)?;
     }
     map(&mut spec.labels, &flags.label_add, &flags.label_rm);
     ports(flags, &mut spec);
+    network::edit(&mut spec.task, &flags.network_rm, &flags.network_add, networks)?;
     constraints(flags, &mut spec);
     container(flags, &mut spec.task.container)?;
     flags.shared.apply(&mut spec).map_err(Failure::usage)?;

@@ -1,5 +1,8 @@
-//! The flags of `docker service create` and `update` that `cluster` knows and does not honour yet: given, they are an error that says so,
-//! never dropped in silence. They are hidden from help.
+//! The flags of docker's commands that `cluster` knows and does not honour yet: given, they are an error that says so, never dropped in
+//! silence. They are hidden from help.
+
+use std::fmt;
+use std::marker::PhantomData;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -7,7 +10,47 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crate::failure::Failure;
 
 /// Name, whether it takes a value, and what is not there.
-const FLAGS: &[(&str, bool, &str)] = &[
+type Flag = (&'static str, bool, &'static str);
+
+/// The flags of some command.
+pub(crate) trait OfCommand: Clone + fmt::Debug + Default + Send + Sync + 'static {
+    /// They.
+    const FLAGS: &'static [Flag];
+}
+
+/// Those of `service create` and `service update`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfServices;
+
+/// Those of `network create`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfNetworks;
+
+impl OfCommand for OfServices {
+    const FLAGS: &'static [Flag] = SERVICE_FLAGS;
+}
+
+impl OfCommand for OfNetworks {
+    const FLAGS: &'static [Flag] = NETWORK_FLAGS;
+}
+
+/// What docker has for networks. Its overlay driver has no options here: packets are routed, and the sizes are the cluster's.
+const NETWORK_FLAGS: &[Flag] = &[
+    ("aux-address", true, "addresses that are kept for other machines are"),
+    ("config-from", true, "networks that only hold a configuration are"),
+    ("config-only", false, "networks that only hold a configuration are"),
+    ("gateway", true, "a gateway of one's own choice is"),
+    ("ingress", false, "a network of its own for published ports is"),
+    ("ip-range", true, "a range of addresses within the subnet is"),
+    ("ipam-driver", true, "another manager of addresses is"),
+    ("ipam-opt", true, "options of the manager of addresses are"),
+    ("ipv4", false, "choosing between IPv4 and IPv6 is"),
+    ("ipv6", false, "IPv6 in networks is"),
+    ("opt", true, "options of networks, such as encrypted, are"),
+    ("scope", true, "another scope than the whole cluster is"),
+];
+
+const SERVICE_FLAGS: &[Flag] = &[
     ("config", true, "configs are"),
     ("config-add", true, "configs are"),
     ("config-rm", true, "configs are"),
@@ -18,7 +61,6 @@ const FLAGS: &[(&str, bool, &str)] = &[
     ("dns-search", true, "search domains are"),
     ("dns-search-add", true, "search domains are"),
     ("dns-search-rm", true, "search domains are"),
-    ("endpoint-mode", true, "service addresses (vip, dnsrr) are"),
     ("generic-resource", true, "generic resources are"),
     ("generic-resource-add", true, "generic resources are"),
     ("generic-resource-rm", true, "generic resources are"),
@@ -36,8 +78,6 @@ const FLAGS: &[(&str, bool, &str)] = &[
     ("max-concurrent", true, "jobs are"),
     ("memory-swap", true, "limits of swap are"),
     ("memory-swappiness", true, "limits of swap are"),
-    ("network-add", true, "changing the network of a service is"),
-    ("network-rm", true, "changing the network of a service is"),
     ("no-resolve-image", false, "resolving tags before the nodes do is"),
     ("oom-score-adj", true, "an OOM score is"),
     ("placement-pref", true, "placement preferences are"),
@@ -62,9 +102,9 @@ const FLAGS: &[(&str, bool, &str)] = &[
 
 /// The first of them that was given.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Refused(Option<(&'static str, &'static str)>);
+pub(crate) struct Refused<C>(Option<(&'static str, &'static str)>, PhantomData<C>);
 
-impl Refused {
+impl<C> Refused<C> {
     /// Fails when one was given.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.0 {
@@ -76,12 +116,16 @@ impl Refused {
     }
 }
 
-impl Args for Refused {
+impl<C: OfCommand> Args for Refused<C> {
     fn augment_args(command: Command) -> Command {
-        FLAGS.iter().fold(command, |command, &(name, takes_value, _)| {
+        C::FLAGS.iter().fold(command, |command, &(name, takes_value, _)| {
             let action = if takes_value { ArgAction::Append } else { ArgAction::Count };
             let arg = Arg::new(name).long(name).hide(true).action(action);
-            command.arg(if name == "tty" { arg.short('t') } else { arg })
+            command.arg(match name {
+                "tty" => arg.short('t'),
+                "opt" => arg.short('o'),
+                _ => arg,
+            })
         })
     }
 
@@ -90,10 +134,10 @@ impl Args for Refused {
     }
 }
 
-impl FromArgMatches for Refused {
+impl<C: OfCommand> FromArgMatches for Refused<C> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let given = FLAGS.iter().find(|(name, ..)| matches.value_source(name) == Some(ValueSource::CommandLine));
-        Ok(Self(given.map(|&(name, _, what)| (name, what))))
+        let given = C::FLAGS.iter().find(|(name, ..)| matches.value_source(name) == Some(ValueSource::CommandLine));
+        Ok(Self(given.map(|&(name, _, what)| (name, what)), PhantomData))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

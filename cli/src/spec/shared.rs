@@ -5,7 +5,8 @@ use cluster_types::ServiceSpec;
 
 use super::bounds::{Bounds, set};
 use super::container::Process;
-use super::refused::Refused;
+use super::endpoint::Reach;
+use super::refused::{OfServices, Refused};
 use super::rollout::Rollout;
 use crate::failure::Failure;
 
@@ -16,13 +17,15 @@ pub(crate) struct Shared {
     #[arg(long, value_name = "N")]
     replicas_max_per_node: Option<u64>,
     #[command(flatten)]
+    reach: Reach,
+    #[command(flatten)]
     process: Process,
     #[command(flatten)]
     bounds: Bounds,
     #[command(flatten)]
     rollout: Rollout,
     #[command(flatten)]
-    refused: Refused,
+    refused: Refused<OfServices>,
 }
 
 impl Shared {
@@ -33,11 +36,11 @@ impl Shared {
 
     /// Sets what was given.
     pub(crate) fn apply(&self, spec: &mut ServiceSpec) -> Result<(), String> {
-        let Self { replicas_max_per_node, process, bounds, rollout, refused: _ } = self;
+        let Self { replicas_max_per_node, reach, process, bounds, rollout, refused: _ } = self;
         set(&mut spec.task.placement.max_per_node, *replicas_max_per_node);
         process.apply(&mut spec.task.container)?;
         bounds.apply(&mut spec.task);
         rollout.apply(&mut spec.update);
-        Ok(())
+        reach.apply(spec)
     }
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use cluster_types::{
-    MountKind, NetworkMode, Protocol, PublishMode, PublishedPort, RestartCondition, ServiceMode, ServiceSpec, UpdateOrder,
+    DEFAULT_NETWORK, EndpointAffinity, EndpointMode, MountKind, NetworkAttachment, NetworkId, NetworkMode, Protocol, PublishMode,
+    PublishedPort, RestartCondition, ServiceMode, ServiceSpec, UpdateOrder,
 };
 
 use super::create::CreateFlags;
 use super::edit::edit;
+use super::network::NetworkIds;
 use super::publish::publish;
 use super::update::UpdateFlags;
 use super::{mount, value};
@@ -26,14 +28,22 @@ struct UpdateLine {
     flags: UpdateFlags,
 }
 
+/// What the server says that networks are called.
+fn networks() -> NetworkIds {
+    [("default", DEFAULT_NETWORK), ("back", BACK), ("front", FRONT)].map(|(name, id)| (name.to_owned(), id)).into()
+}
+
+const BACK: NetworkId = NetworkId::from_bits(7);
+const FRONT: NetworkId = NetworkId::from_bits(8);
+
 fn create(line: &[&str]) -> Result<ServiceSpec, String> {
     let parsed = CreateLine::try_parse_from(std::iter::once(&"create").chain(line)).map_err(|error| error.to_string())?;
-    parsed.flags.check().and_then(|()| parsed.flags.spec("x7k2")).map_err(|failure| failure.what)
+    parsed.flags.check().and_then(|()| parsed.flags.spec("x7k2", &networks())).map_err(|failure| failure.what)
 }
 
 fn update(old: &ServiceSpec, line: &[&str]) -> Result<ServiceSpec, Failure> {
     let parsed = UpdateLine::try_parse_from(std::iter::once(&"update").chain(line)).map_err(|error| Failure::usage(error.to_string()))?;
-    edit(&parsed.flags, old)
+    edit(&parsed.flags, &networks(), old)
 }
 
 fn port(published: u16, target: u16, protocol: Protocol, mode: PublishMode) -> PublishedPort {
@@ -47,7 +57,7 @@ const EVERY_FLAG: &str = "--name=web|--replicas=3|--replicas-max-per-node=2|-p|m
     --ulimit|nofile=10:20|--entrypoint|sh -c|--hostname|h|--init=false|--read-only|--no-new-privileges|--stop-grace-period|1m30s|\
     --stop-signal|SIGINT|-u|1000:1000|-w|/srv|--limit-cpu|.5|--limit-memory|512M|--limit-pids|64|--reserve-cpu|0.25|\
     --reserve-memory|64m|--restart-condition|on-failure|--restart-delay|500ms|--restart-max-delay|1m|--restart-max-attempts|4|\
-    --restart-window|2m|--update-parallelism|2|--update-delay|3s|--update-order|start-first|shop/web:1|echo|-n|--name|x";
+    --restart-window|2m|--update-parallelism|2|--update-delay|3s|--update-order|start-first|--endpoint-mode|dnsrr|--endpoint-affinity|client-ip|shop/web:1|echo|-n|--name|x";
 
 #[test]
 fn every_flag_has_its_field() {
@@ -56,7 +66,7 @@ fn every_flag_has_its_field() {
     insta::assert_snapshot!(container, @r#"{"image":"shop/web:1","command":["sh","-c"],"args":["echo","-n","--name","x"],"env":["A=1"],"dir":"/srv","user":"1000:1000","groups":["adm"],"hostname":"h","labels":{"c":"d"},"mounts":[{"kind":{"bind":{"source":"/a"}},"target":"/b","read_only":true}],"hosts":["db:10.0.0.9"],"dns":["10.0.0.2"],"init":false,"read_only":true,"no_new_privileges":true,"cap_add":["NET_ADMIN"],"cap_drop":["CHOWN"],"ulimits":[{"name":"nofile","soft":10,"hard":20}],"sysctls":{"net.core.somaxconn":"9"},"stop_signal":"SIGINT","stop_grace":{"secs":90,"nanos":0}}"#);
     let mut rest = serde_json::to_value(&spec).unwrap();
     rest["task"]["container"].take();
-    insta::assert_snapshot!(rest.to_string(), @r#"{"labels":{"team":"shop"},"mode":{"replicated":{"replicas":3}},"name":"web","ports":[{"mode":"host","protocol":"tcp","published":8080,"target":80}],"task":{"container":null,"force_update":0,"limits":{"memory":536870912,"nano_cpus":500000000,"pids":64},"network":"host","placement":{"constraints":[{"equal":true,"key":"Role","value":"worker"}],"max_per_node":2},"reservation":{"memory":67108864,"nano_cpus":250000000},"restart":{"condition":"on-failure","delay":{"nanos":500000000,"secs":0},"max_attempts":4,"max_delay":{"nanos":0,"secs":60},"window":{"nanos":0,"secs":120}}},"update":{"delay":{"nanos":0,"secs":3},"order":"start-first","parallelism":2}}"#);
+    insta::assert_snapshot!(rest.to_string(), @r#"{"endpoint":{"affinity":"client-ip","mode":"dnsrr"},"labels":{"team":"shop"},"mode":{"replicated":{"replicas":3}},"name":"web","ports":[{"mode":"host","protocol":"tcp","published":8080,"target":80}],"task":{"container":null,"force_update":0,"limits":{"memory":536870912,"nano_cpus":500000000,"pids":64},"network":"host","networks":[],"placement":{"constraints":[{"equal":true,"key":"Role","value":"worker"}],"max_per_node":2},"reservation":{"memory":67108864,"nano_cpus":250000000},"restart":{"condition":"on-failure","delay":{"nanos":500000000,"secs":0},"max_attempts":4,"max_delay":{"nanos":0,"secs":60},"window":{"nanos":0,"secs":120}}},"update":{"delay":{"nanos":0,"secs":3},"order":"start-first","parallelism":2}}"#);
 }
 
 #[test]
@@ -80,7 +90,7 @@ fn what_is_not_there_yet_is_refused_by_name() {
         &["--placement-pref", "spread=node.labels.zone", "a"],
         &["--gpus", "all", "a"],
         &["-t", "a"],
-        &["--network", "mynet", "a"],
+        &["--network", "name=back,driver-opt=a=b", "a"],
         &["--mount", "type=volume,src=v,dst=/v", "a"],
     ] {
         let error = create(line).unwrap_err();
@@ -137,6 +147,62 @@ fn values_say_how_they_are_written() {
     ] {
         assert!(mount::mount(wrong).is_err(), "{wrong}");
     }
+}
+
+fn attached(network: NetworkId, aliases: &[&str]) -> NetworkAttachment {
+    NetworkAttachment { network, aliases: aliases.iter().map(|alias| (*alias).to_owned()).collect() }
+}
+
+#[test]
+fn networks_have_two_forms_and_host_and_none_stand_alone() {
+    let made = |line: &[&str]| create(&[line, &["a"]].concat()).map(|spec| (spec.task.network, spec.task.networks));
+    assert_eq!(made(&[]), Ok((NetworkMode::Default, vec![])));
+    assert_eq!(made(&["--network=default"]), Ok((NetworkMode::Default, vec![attached(DEFAULT_NETWORK, &[])])));
+    let two = made(&["--network", "back", "--net", "name=front,alias=www,alias=shop"]);
+    assert_eq!(two, Ok((NetworkMode::Default, vec![attached(BACK, &[]), attached(FRONT, &["www", "shop"])])));
+    assert_eq!(made(&["--network=host"]), Ok((NetworkMode::Host, vec![])));
+    assert_eq!(made(&["--network=name=none"]), Ok((NetworkMode::None, vec![])));
+    for (line, why) in [
+        (&["--network=back", "--network=name=back,alias=x"][..], "named twice"),
+        (&["--network=host", "--network=back"], "stand alone"),
+        (&["--network=alias=x"], "has no name of a network"),
+        (&["--network=name=back,ip=10.0.0.1"], "no key of a network"),
+        (&["--network=name=host,alias=x"], "no names without a network"),
+        (&["--network="], "is missing"),
+    ] {
+        let said = made(line).unwrap_err();
+        assert!(said.contains(why), "{line:?}: {said}");
+    }
+}
+
+#[test]
+fn an_update_adds_and_takes_networks() {
+    let plain = create(&["a"]).unwrap();
+    let of = |spec: &ServiceSpec, line: &[&str]| update(spec, line).map(|spec| (spec.task.network, spec.task.networks));
+    // Who adds a network means to keep the others, the default one too.
+    let both = update(&plain, &["--network-add=name=back,alias=db"]).unwrap();
+    assert_eq!(both.task.networks, [attached(DEFAULT_NETWORK, &[]), attached(BACK, &["db"])]);
+    assert_eq!(of(&both, &["--network-add=back"]).unwrap().1, [attached(DEFAULT_NETWORK, &[]), attached(BACK, &[])]);
+    assert_eq!(of(&both, &["--network-rm=default"]).unwrap().1, [attached(BACK, &["db"])]);
+    assert_eq!(of(&both, &["--network-rm=back"]).unwrap(), (NetworkMode::Default, vec![]));
+    assert_eq!(of(&plain, &["--network-rm=default", "--network-add=front"]).unwrap().1, [attached(FRONT, &[])]);
+    assert!(of(&plain, &["--network-rm=default"]).unwrap_err().what.contains("is in the default one"));
+    let host = update(&plain, &["--network-add=host"]).unwrap();
+    assert_eq!((host.task.network, host.task.networks.len()), (NetworkMode::Host, 0));
+    assert!(of(&both, &["--network-add=host"]).unwrap_err().what.contains("in no other network"));
+    assert!(of(&host, &["--network-add=back"]).unwrap_err().what.contains("stands alone"));
+    assert_eq!(of(&host, &["--network-rm=host", "--network-add=back"]).unwrap(), (NetworkMode::Default, vec![attached(BACK, &[])]));
+}
+
+#[test]
+fn names_without_one_address_have_no_port_on_every_node() {
+    let made = create(&["--endpoint-affinity=client-ip", "-p=8080:80", "a"]).unwrap();
+    assert_eq!((made.endpoint.mode, made.endpoint.affinity), (EndpointMode::Vip, EndpointAffinity::ClientIp));
+    assert!(create(&["--endpoint-mode=dnsrr", "-p=8080:80", "a"]).unwrap_err().contains("in ingress mode"));
+    assert!(update(&made, &["--endpoint-mode=dnsrr"]).unwrap_err().what.contains("in ingress mode"));
+    let dnsrr = update(&made, &["--endpoint-mode=dnsrr", "--publish-rm=80", "--publish-add=mode=host,target=80"]).unwrap();
+    assert_eq!(dnsrr.endpoint.mode, EndpointMode::Dnsrr);
+    assert!(create(&["--endpoint-mode=round", "a"]).unwrap_err().contains("use vip or dnsrr"));
 }
 
 fn old() -> ServiceSpec {

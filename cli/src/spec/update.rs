@@ -3,6 +3,7 @@
 use clap::Args;
 use cluster_types::{Constraint, Mount, Ulimit};
 
+use super::network::{NetworkFlag, network};
 use super::publish::{Publish, Unpublish, publish, unpublish};
 use super::shared::Shared;
 use super::{mount, value};
@@ -29,6 +30,12 @@ pub(crate) struct UpdateFlags {
     /// Stop publishing the container's port
     #[arg(long, value_name = "TARGET", value_parser = unpublish)]
     pub(super) publish_rm: Vec<Unpublish>,
+    /// Take part in another network: its name, or name=back,alias=db
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    pub(super) network_add: Vec<NetworkFlag>,
+    /// Leave a network
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    pub(super) network_rm: Vec<NetworkFlag>,
     /// Add a placement constraint
     #[arg(long, value_name = "EXPRESSION", value_parser = value::constraint)]
     pub(super) constraint_add: Vec<Constraint>,
@@ -103,5 +110,10 @@ impl UpdateFlags {
     /// Fails when a flag was given that is not honoured yet.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.shared.check()
+    }
+
+    /// The networks that are named.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = &str> {
+        self.network_add.iter().chain(&self.network_rm).filter_map(NetworkFlag::reference)
     }
 }

@@ -1,8 +1,8 @@
-//! Readers of single values: durations, CPUs, sizes, pairs, limits of the process, networks. Each error says how it should be written.
+//! Readers of single values: durations, CPUs, sizes, pairs, limits of the process. Each error says how it should be written.
 
 use std::time::Duration;
 
-use cluster_types::{Constraint, NetworkMode, RestartCondition, Ulimit, UpdateOrder};
+use cluster_types::{Constraint, RestartCondition, Ulimit, UpdateOrder};
 
 /// `10s`, `1m30s`, `500ms`, `1.5h`; a bare `0` too. Docker's units only: months and years are nobody's restart delay.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
@@ -91,16 +91,6 @@ pub(crate) fn capability(text: &str) -> Result<String, String> {
 /// A placement constraint.
 pub(crate) fn constraint(text: &str) -> Result<Constraint, String> {
     text.parse().map_err(|error: cluster_types::constraint::InvalidConstraint| error.to_string())
-}
-
-/// The container's network namespace.
-pub(crate) fn network(text: &str) -> Result<NetworkMode, String> {
-    match text {
-        "default" | "bridge" => Ok(NetworkMode::Default),
-        "host" => Ok(NetworkMode::Host),
-        "none" => Ok(NetworkMode::None),
-        other => Err(format!("`{other}`: networks that span hosts are not supported yet; use default, host or none")),
-    }
 }
 
 /// When a task gets a successor.

@@ -8,7 +8,7 @@ use cluster_types::{RestartCondition, TaskId, TaskState, UpdateState, Version};
 use super::summary;
 use crate::failure::Failure;
 use crate::model::{ServiceView, TaskView};
-use crate::render::row::task_error;
+use crate::render::row::{service_warning as warning, task_error};
 
 /// So often a place may fail before it is given up.
 const FAILURES: usize = 3;
@@ -44,6 +44,9 @@ pub(crate) struct Progress {
     /// The last count that had a line, and whether there was a look at all.
     counted: Option<(u64, u64)>,
     blind: bool,
+    /// What the last look had to warn of, and what was said of it.
+    troubles: BTreeSet<String>,
+    warned: BTreeSet<String>,
 }
 
 /// What one look showed.
@@ -55,6 +58,8 @@ pub(crate) struct Step {
     pub(crate) goal: u64,
     /// What is worth a line each.
     pub(crate) lines: Vec<String>,
+    /// What is not as it should be, though nobody waits for it.
+    pub(crate) warnings: Vec<String>,
     /// What a live line says beside the count.
     pub(crate) now: String,
     pub(crate) verdict: Verdict,
@@ -74,7 +79,17 @@ pub(crate) enum Verdict {
 
 impl Progress {
     pub(crate) fn new(goal: Goal) -> Self {
-        Self { goal, seen: BTreeMap::new(), failures: BTreeMap::new(), ran: false, stuck: None, counted: None, blind: false }
+        Self {
+            goal,
+            seen: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            ran: false,
+            stuck: None,
+            counted: None,
+            blind: false,
+            troubles: BTreeSet::new(),
+            warned: BTreeSet::new(),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -88,6 +103,7 @@ impl Progress {
             wanted.iter().filter(|view| view.task.status.state == TaskState::Running && self.counts(service, view)).count() as u64;
         let goal = service.goal();
         let lines = self.changes(tasks, running, goal);
+        let warnings = self.warnings(service);
         let pending = summary::pending(&wanted);
         let ended = summary::ended(tasks, &self.failures);
         let reached = running == goal && wanted.len() as u64 == goal && (goal > 0 || elapsed >= FIRST_TASKS || self.is_replicated(service));
@@ -100,7 +116,7 @@ impl Progress {
         };
         let now = summary::now(&wanted, &pending);
         self.blind = false;
-        Step { running, goal, lines, now, verdict, pending, ended }
+        Step { running, goal, lines, warnings, now, verdict, pending, ended }
     }
 
     /// There is nobody to ask just now.
@@ -109,7 +125,7 @@ impl Progress {
         self.blind = true;
         let (running, goal) = self.counted.unwrap_or_default();
         let now = failure.what.clone();
-        Step { running, goal, lines, now, verdict: Verdict::Going, pending: Vec::new(), ended: Vec::new() }
+        Step { running, goal, lines, warnings: Vec::new(), now, verdict: Verdict::Going, pending: Vec::new(), ended: Vec::new() }
     }
 
     /// The failure when the deadline passed: for want of a node, for failing tasks, or just for time.
@@ -140,6 +156,15 @@ impl Progress {
         let update = service.service.update.as_ref();
         let rolled_out = update.is_some_and(|update| update.state == UpdateState::Completed && update.target >= floor);
         view.task.spec_version >= floor || rolled_out
+    }
+
+    /// Addresses and ports that the service did not get, each once. What only one look sees may be of the spec before.
+    fn warnings(&mut self, service: &ServiceView) -> Vec<String> {
+        let now: BTreeSet<String> = service.troubles().map(str::to_owned).collect();
+        let before = std::mem::replace(&mut self.troubles, now);
+        let lasting: Vec<String> = self.troubles.intersection(&before).filter(|trouble| !self.warned.contains(*trouble)).cloned().collect();
+        self.warned.extend(lasting.iter().cloned());
+        lasting.iter().map(|trouble| warning(&self.goal.name, trouble)).collect()
     }
 
     /// Notes what changed since the last look, and says what of it is worth a line.

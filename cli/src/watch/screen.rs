@@ -70,6 +70,7 @@ fn style() -> ProgressStyle {
 impl Report {
     /// Shows what a look found.
     pub(crate) fn step(&self, step: &Step) {
+        step.warnings.iter().for_each(|warning| self.warn(warning));
         match (&self.screen, &self.bar) {
             (Screen::Live(_), Some(bar)) => {
                 bar.set_length(step.goal);
@@ -78,6 +79,14 @@ impl Report {
             }
             (Screen::Lines, _) => step.lines.iter().for_each(|line| print::words(line)),
             (Screen::Live(_) | Screen::Quiet, _) => {}
+        }
+    }
+
+    /// Says what is wrong, whoever watches.
+    fn warn(&self, warning: &str) {
+        match &self.screen {
+            Screen::Live(all) => all.suspend(|| print::words(warning)),
+            Screen::Lines | Screen::Quiet => print::words(warning),
         }
     }
 

@@ -92,6 +92,21 @@ fn a_surplus_task_is_not_the_goal() {
 }
 
 #[test]
+fn what_was_not_got_is_warned_of_once_and_not_waited_for() {
+    let mut follow = Follow::new(1, None);
+    let running = [task(1, 1, TaskState::Running, None)];
+    let mut view = service("web", ServiceMode::Replicated { replicas: 1 }, 1);
+    view.service.endpoint.error = Some("left from the spec before".into());
+    let mut looks = vec![follow.progress.look(&view, &running, Duration::ZERO)];
+    view.service.endpoint.error = None;
+    view.conflicts = vec!["port 8080/tcp is not open on w1: another program has it".into()];
+    looks.extend((1..4).map(|seconds| follow.progress.look(&view, &running, Duration::from_secs(seconds))));
+    assert!(looks.iter().all(|step| step.verdict == Verdict::Reached));
+    let warnings: Vec<String> = looks.into_iter().flat_map(|step| step.warnings).collect();
+    assert_eq!(warnings, ["warning: web: port 8080/tcp is not open on w1: another program has it"]);
+}
+
+#[test]
 fn tasks_of_the_old_spec_do_not_count() {
     let mut follow = Follow::new(1, Some(Version(8)));
     assert_eq!(follow.look(0, &[task(1, 1, TaskState::Running, None)]).verdict, Verdict::Going);

@@ -1,5 +1,6 @@
-//! Placement decisions per second: 100,000 waiting tasks on 1,000 nodes (performance.md P6), as one service, a hundred or a thousand; and
-//! what one pass costs when a single task of a full cluster has ended. Figures are CPU time.
+//! Placement decisions per second: 100,000 waiting tasks on 1,000 nodes (performance.md P6), as one service, a hundred or a thousand; what a
+//! whole pass costs that places them, with their addresses; what one costs when a single task of a full cluster has ended; and what a node's
+//! network view costs. Figures are CPU time.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot set up its cluster has nothing to measure")]
 
@@ -9,12 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_decide::liveness::Presence;
+use cluster_decide::network_view::{self, Fabric};
 use cluster_decide::{Dirty, pass, schedule};
-use cluster_state::State;
+use cluster_state::{State, View};
 use cluster_types::{
-    Change, DesiredState, Entry, EntryMode, IdStream, Meta, Node, NodeDescription, NodeId, NodeSpec, NodeState, NodeStatus, Object,
-    RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskId, TaskSpec, TaskState, TaskStatus, TaskStep,
-    Timestamp, UpdateConfig, Version,
+    CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, DesiredState, Endpoint, EndpointSpec, Entry, EntryMode,
+    IdStream, JoinSecret, JoinSecrets, Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec,
+    NodeState, NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState,
+    TaskStatus, TaskStep, Timestamp, UpdateConfig, Version,
 };
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -81,6 +84,8 @@ fn node(number: u128) -> Change {
         },
         status: NodeStatus { state: NodeState::Ready, ..NodeStatus::default() },
         manager: None,
+        number: None,
+        network: NodeNetwork::default(),
     })))
 }
 
@@ -92,6 +97,7 @@ fn service(number: u64, replicas: u64) -> Change {
         mode: ServiceMode::Replicated { replicas },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     };
     Change::Create(Object::Service(Arc::new(Service {
         meta: Meta::default(),
@@ -100,13 +106,14 @@ fn service(number: u64, replicas: u64) -> Change {
         spec_version: Version(0),
         previous_version: None,
         update: None,
+        endpoint: Endpoint::default(),
     })))
 }
 
 /// Tasks of a service that wait for a node.
 fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
     let service = Arc::clone(state.view().service(ServiceId::from_bits(u128::from(number))).expect("made before"));
-    let mut ids = IdStream::new(number, 0);
+    let mut ids = IdStream::new(number, u128::from(state.index().0));
     let task = |slot| Task {
         meta: Meta::default(),
         id: ids.next_id(),
@@ -114,6 +121,7 @@ fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
         spec_version: service.spec_version,
         slot,
         node: None,
+        addresses: Vec::new(),
         desired: DesiredState::Running,
         status: TaskStatus::default(),
         not_before: None,
@@ -122,8 +130,27 @@ fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
     (1..=replicas).map(task).map(|task| Change::Create(Object::Task(Arc::new(task)))).collect()
 }
 
+/// The cluster itself with its default network.
+fn beginning() -> Vec<Change> {
+    let (meta, network, secret) = (Meta::default(), NetworkPool::standard(), JoinSecret { words: [1, 2], expires: None });
+    let cluster = Cluster {
+        meta,
+        id: ClusterId::from_bits(1),
+        name: "bench".to_owned(),
+        incarnation: 0,
+        ca: CaRoot { certificate: String::new(), key: String::new() },
+        join: JoinSecrets { worker: secret.clone(), manager: secret },
+        network,
+    };
+    let spec = NetworkSpec { name: DEFAULT_NETWORK_NAME.to_owned(), ..NetworkSpec::default() };
+    let subnet = network.default_network().expect("the standard pool has one");
+    let default = Network { meta, id: DEFAULT_NETWORK, spec, subnet, blocks: BTreeMap::new() };
+    [Object::Cluster(Arc::new(cluster)), Object::Network(Arc::new(default))].map(Change::Create).to_vec()
+}
+
 fn cluster(services: u64) -> State {
     let (mut state, mut dirty) = (State::new(), Dirty::default());
+    apply(&mut state, &mut dirty, beginning());
     apply(&mut state, &mut dirty, (1..=NODES).map(node).collect());
     apply(&mut state, &mut dirty, (1..=services).map(|number| service(number, TASKS / services)).collect());
     for number in 1..=services {
@@ -143,29 +170,49 @@ fn place(bench: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-/// All tasks run, and one has just ended.
-fn one_ended(services: u64) -> (State, Dirty) {
+fn presence(view: &View) -> Presence {
+    Presence { leader_since: NOW, sessions: view.nodes().map(|node| (node.id, NOW)).collect(), grace: Duration::from_secs(3) }
+}
+
+/// All tasks run.
+fn running(services: u64) -> State {
     let mut state = cluster(services);
+    let view = state.view();
+    let plan = pass(&view, NOW, 1, &Dirty::all(), &presence(&view));
+    apply(&mut state, &mut Dirty::default(), plan.changes);
+    let run = |task: &Arc<Task>| Some(Change::Task(task.id, TaskStep::report(task.node?, TaskState::Running, NOW, "", None)));
+    let reports = state.view().tasks().filter_map(run).collect();
+    apply(&mut state, &mut Dirty::default(), reports);
+    state
+}
+
+/// One task has just ended.
+fn end_one(state: &mut State) -> Dirty {
+    let task = state.view().tasks().next().cloned().expect("there are tasks");
     let mut dirty = Dirty::default();
-    let placed = schedule::place_waiting(&state.view(), NOW);
-    let moves = placed.iter().filter_map(|decision| Some((decision.task, *decision.outcome.as_ref().ok()?)));
-    let run = |task: TaskId, node, state| Change::Task(task, TaskStep::report(node, state, NOW, "", None));
-    let changes = moves.flat_map(|(task, node)| [Change::Task(task, TaskStep::Assign(node)), run(task, node, TaskState::Running)]);
-    apply(&mut state, &mut dirty, changes.collect());
-    let ended = placed.first().expect("tasks were placed");
-    let mut dirty = Dirty::default();
-    apply(&mut state, &mut dirty, vec![run(ended.task, *ended.outcome.as_ref().expect("there is room"), TaskState::Failed)]);
-    (state, dirty)
+    let failed = TaskStep::report(task.node.expect("it runs"), TaskState::Failed, NOW, "", None);
+    apply(state, &mut dirty, vec![Change::Task(task.id, failed)]);
+    dirty
 }
 
 fn passes(bench: &mut Criterion<CpuTime>) {
     let mut group = bench.benchmark_group("pass");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
-    let (state, dirty) = one_ended(1_000);
-    let view = state.view();
-    let presence =
-        Presence { leader_since: NOW, sessions: view.nodes().map(|node| (node.id, NOW)).collect(), grace: Duration::from_secs(3) };
-    for (name, dirty) in [("one_task_ended_of_100000", dirty), ("full_of_100000", Dirty::all())] {
+    let mut running = running(1_000);
+    let dirty = end_one(&mut running);
+    let mut few = running.clone();
+    let waiting = tasks(&few, 1, 1_000);
+    let mut thousand = Dirty::default();
+    apply(&mut few, &mut thousand, waiting);
+    let all = cluster(1_000);
+    for (name, state, dirty) in [
+        ("one_task_ended_of_100000", &running, dirty),
+        ("full_of_100000", &running, Dirty::all()),
+        ("places_1000_of_101000", &few, thousand),
+        ("places_100000", &all, Dirty::all()),
+    ] {
+        let view = state.view();
+        let presence = presence(&view);
         group.bench_function(name, |bench| {
             bench.iter_batched(|| dirty.clone(), |dirty| black_box(pass(&view, NOW, 1, &dirty, &presence)), BatchSize::SmallInput);
         });
@@ -173,9 +220,24 @@ fn passes(bench: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
+fn views(bench: &mut Criterion<CpuTime>) {
+    let mut group = bench.benchmark_group("network_view");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    let view = running(1_000).view();
+    let fabric = Fabric::of(&view);
+    let node = NodeId::from_bits(1);
+    let sent = fabric.wanted(&view, node);
+    group.bench_function("fabric_of_100000", |bench| bench.iter(|| black_box(Fabric::of(&view))));
+    group.bench_function("node_of_1000_with_1000_services", |bench| bench.iter(|| black_box(fabric.wanted(&view, node))));
+    group.bench_function("diff_of_2000_items", |bench| {
+        bench.iter(|| black_box(network_view::diff(&sent, &fabric.wanted(&view, node), view.index())));
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = place, passes
+    targets = place, passes, views
 }
 criterion_main!(benches);

@@ -4,7 +4,7 @@
 //! that ended can still be read. A task that ended is never wanted running by the set, so a node that lost its memory does not run it
 //! again. An orphaned task is not sent: if its node ever comes back, the container goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_state::View;
@@ -16,16 +16,17 @@ use cluster_types::{
 /// A set of assignments, as the dispatcher remembers it for each session.
 pub type Assignments = BTreeMap<TaskId, Arc<TaskAssignment>>;
 
-/// What a node is to be told now. Empty for a node that does not exist.
+/// What a node is to be told now. Empty for a node that does not exist. The tasks in `held` are not told to stop yet: see [`crate::drain`].
 #[must_use]
-pub fn wanted(view: &View, node: NodeId) -> Assignments {
+pub fn wanted(view: &View, node: NodeId, held: &BTreeSet<TaskId>) -> Assignments {
     // Tasks of the same revision share one template.
     let mut templates: BTreeMap<(ServiceId, Version), Arc<TaskSpec>> = BTreeMap::new();
     let sent = view.tasks_on_node(node).filter(|task| task.status.state >= TaskState::Assigned && task.status.state != TaskState::Orphaned);
     let assign = |task: &Arc<Task>| {
         let spec = view.spec_of(task)?;
         let template = templates.entry((task.service, task.spec_version)).or_insert_with(|| Arc::new(spec.task.clone()));
-        Some((task.id, Arc::new(assignment(task, spec, Arc::clone(template)))))
+        let desired = desired(task, held.contains(&task.id));
+        Some((task.id, Arc::new(assignment(task, desired, spec, Arc::clone(template)))))
     };
     if view.node(node).is_none() { Assignments::new() } else { sent.filter_map(assign).collect() }
 }
@@ -56,16 +57,23 @@ pub fn apply(sent: &mut Assignments, diff: &AssignmentDiff) {
     sent.extend(diff.put.iter().map(|assignment| (assignment.task, Arc::clone(assignment))));
 }
 
-fn assignment(task: &Task, spec: &ServiceSpec, template: Arc<TaskSpec>) -> TaskAssignment {
-    let ended = task.status.state.is_terminal();
+fn desired(task: &Task, is_held: bool) -> DesiredState {
+    if task.status.state.is_terminal() {
+        return task.desired.max(DesiredState::Shutdown);
+    }
+    if is_held { task.desired.min(DesiredState::Running) } else { task.desired }
+}
+
+fn assignment(task: &Task, desired: DesiredState, spec: &ServiceSpec, template: Arc<TaskSpec>) -> TaskAssignment {
     TaskAssignment {
         task: task.id,
         service: task.service,
         service_name: spec.name.clone(),
         slot: task.slot,
-        desired: if ended { task.desired.max(DesiredState::Shutdown) } else { task.desired },
+        desired,
         spec: template,
         ports: spec.ports.iter().copied().filter(is_on_host).collect(),
+        addresses: task.addresses.clone(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster_types::{Event, EventKind, NodeId, Object, ServiceId, Task};
+use cluster_types::{Event, EventKind, NodeId, Object, Service, ServiceId, Task, TaskAddress};
 
 /// What a pass must look at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +21,12 @@ pub struct Dirty {
     pub(crate) room: bool,
     /// Services that want tasks for which there was no room.
     pub(crate) starved: BTreeSet<ServiceId>,
+    /// Services that lack an address or a port.
+    pub(crate) lacking: BTreeSet<ServiceId>,
+    /// Nodes for which there was no number.
+    pub(crate) unnumbered: BTreeSet<NodeId>,
+    /// Addresses that tasks gave back.
+    pub(crate) freed: BTreeSet<TaskAddress>,
 }
 
 impl Dirty {
@@ -33,24 +39,43 @@ impl Dirty {
     /// One event that the next view includes.
     pub fn note(&mut self, event: &Event) {
         match &event.object {
-            Object::Cluster(_) => {}
+            // Only its making and its pool of addresses matter, and the pool never changes.
+            Object::Cluster(_) => self.all |= event.kind == EventKind::Created,
             Object::Node(node) => {
                 self.nodes.insert(node.id);
                 self.room = true;
             }
             Object::Service(service) => {
                 self.services.insert(service.id);
+                // Addresses may have been given back.
+                let before = event.before.as_ref().and_then(service_of).map(|before| &before.endpoint.vips);
+                self.room |= before.is_some_and(|before| event.kind == EventKind::Removed || *before != service.endpoint.vips);
             }
             Object::Task(task) => {
                 self.services.insert(task.service);
-                let after = if event.kind == EventKind::Removed { (false, false) } else { weight(task) };
-                let before = match &event.before {
-                    Some(Object::Task(before)) => weight(before),
-                    Some(Object::Cluster(_) | Object::Node(_) | Object::Service(_)) | None => (false, false),
-                };
-                self.room |= before != after;
+                let after = Some(&**task).filter(|_| event.kind != EventKind::Removed);
+                let before = event.before.as_ref().and_then(task_of);
+                self.room |= before.map(weight).unwrap_or_default() != after.map(weight).unwrap_or_default();
+                if let Some(before) = before.filter(|before| before.holds_resources() && !after.is_some_and(Task::holds_resources)) {
+                    self.freed.extend(&before.addresses);
+                }
             }
+            Object::Network(_) => self.room = true,
         }
+    }
+}
+
+fn task_of(object: &Object) -> Option<&Task> {
+    match object {
+        Object::Task(task) => Some(task),
+        Object::Cluster(_) | Object::Node(_) | Object::Service(_) | Object::Network(_) => None,
+    }
+}
+
+fn service_of(object: &Object) -> Option<&Service> {
+    match object {
+        Object::Service(service) => Some(service),
+        Object::Cluster(_) | Object::Node(_) | Object::Task(_) | Object::Network(_) => None,
     }
 }
 

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use cluster_state::View;
 use cluster_types::{
     Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep, Task,
-    TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
+    TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
 };
 
+use crate::allocate::pools::Pools;
 use crate::slots::Slots;
 use crate::{Dirty, Note, Plan};
 
@@ -31,6 +32,9 @@ pub(crate) struct Draft<'a> {
     tasks: BTreeMap<TaskId, Option<Arc<Task>>>,
     created: BTreeMap<ServiceId, Vec<TaskId>>,
     slots: BTreeMap<ServiceId, Rc<Slots>>,
+    pools: Pools,
+    /// Changes of blocks: what uses an address may be a step that was taken before.
+    blocks: Vec<Change>,
     steps: Vec<Step>,
     notes: Vec<Note>,
     wake_at: Option<Timestamp>,
@@ -75,6 +79,8 @@ impl<'a> Draft<'a> {
             tasks: BTreeMap::new(),
             created: BTreeMap::new(),
             slots: if dirty.all { gather(view) } else { BTreeMap::new() },
+            pools: Pools::default(),
+            blocks: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
             wake_at: None,
@@ -88,11 +94,11 @@ impl<'a> Draft<'a> {
     pub(crate) fn finish(self) -> Plan {
         let tasks = &self.tasks;
         let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
-        let changes = self.steps.into_iter().filter_map(|step| match step {
+        let steps = self.steps.into_iter().filter_map(|step| match step {
             Step::Create(id) => create(id),
             Step::Change(change) => Some(change),
         });
-        Plan { changes: changes.collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
+        Plan { changes: self.blocks.into_iter().chain(steps).collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
     }
 
     // What there is.
@@ -156,7 +162,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether this is a full pass.
-    fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.dirty.all
     }
 
@@ -178,6 +184,21 @@ impl<'a> Draft<'a> {
             due.extend(self.view.nodes_of_tasks());
         }
         due
+    }
+
+    /// The services whose endpoint is to be looked at: also those that lacked something.
+    pub(crate) fn endpoints_due(&self) -> BTreeSet<ServiceId> {
+        self.services_due().union(&self.dirty.lacking).copied().collect()
+    }
+
+    /// The nodes that may need a number.
+    pub(crate) fn numbers_due(&self) -> BTreeSet<NodeId> {
+        self.nodes_due().union(&self.dirty.unnumbered).copied().collect()
+    }
+
+    /// The addresses that were given back; not known in a full pass.
+    pub(crate) fn freed(&self) -> &BTreeSet<TaskAddress> {
+        &self.dirty.freed
     }
 
     /// Services whose tasks found no room before, to be looked at when what is free changes. Otherwise they stay on the list.
@@ -213,6 +234,24 @@ impl<'a> Draft<'a> {
         self.carry.starved.insert(service);
     }
 
+    /// A service lacks an address or a port.
+    pub(crate) fn lack(&mut self, service: ServiceId) {
+        self.carry.lacking.insert(service);
+    }
+
+    /// A node found no number. Whether that is news.
+    pub(crate) fn wait_for_number(&mut self, node: NodeId) -> bool {
+        self.carry.unnumbered.insert(node) && !self.dirty.unnumbered.contains(&node)
+    }
+
+    /// Lets a step give addresses; the blocks that it claims for them go into the plan.
+    pub(crate) fn with_pools(&mut self, give: impl FnOnce(&mut Self, &mut Pools)) {
+        let mut pools = std::mem::take(&mut self.pools);
+        give(self, &mut pools);
+        pools.drain().into_iter().for_each(|change| self.push(change));
+        self.pools = pools;
+    }
+
     /// Words for the log.
     pub(crate) fn note(&mut self, about: ObjectKey, text: String) {
         self.notes.push(Note { about, text });
@@ -234,6 +273,7 @@ impl<'a> Draft<'a> {
             spec_version: service.spec_version,
             slot: new.slot,
             node: new.node,
+            addresses: Vec::new(),
             desired: new.desired,
             status: TaskStatus { state: TaskState::New, at: self.now, message: "made".to_owned(), error: None, container: None },
             not_before: new.not_before,
@@ -277,6 +317,7 @@ impl<'a> Draft<'a> {
                 }
                 self.tasks.insert(*id, None);
             }
+            Change::Network(..) => return self.blocks.push(change),
             // Users' changes: no decider makes them.
             Change::Create(_) | Change::Update { .. } | Change::Remove { .. } => {}
         }
@@ -285,6 +326,7 @@ impl<'a> Draft<'a> {
 
     fn push_new(&mut self, task: Arc<Task>) {
         self.touch(task.service);
+        self.carry.services.insert(task.service);
         self.created.entry(task.service).or_default().push(task.id);
         self.steps.push(Step::Create(task.id));
         self.tasks.insert(task.id, Some(task));
@@ -295,6 +337,8 @@ impl<'a> Draft<'a> {
         let is_new = self.view.task(id).is_none();
         let Some(task) = self.task(id) else { return false };
         self.touch(task.service);
+        // A step that is refused has no event.
+        self.carry.services.insert(task.service);
         let mut next = Task::clone(&task);
         apply_step(&mut next, step, self.now);
         let dropped = is_new && !next.is_wanted();
@@ -309,6 +353,8 @@ impl<'a> Draft<'a> {
             NodeStep::Describe(description) => next.description = description.clone(),
             NodeStep::Status(status) => next.status = status.clone(),
             NodeStep::Seat(seat) => next.manager = seat.clone(),
+            NodeStep::Number(number) => next.number = Some(*number),
+            NodeStep::Network(network) => next.network = network.clone(),
         }
         self.nodes.insert(id, Arc::new(next));
         self.touched_nodes.insert(id);
@@ -319,6 +365,7 @@ impl<'a> Draft<'a> {
         let mut next = Service::clone(&service);
         match step {
             ServiceStep::Update(status) => next.update = Some(status.clone()),
+            ServiceStep::Endpoint(endpoint) => next.endpoint = endpoint.clone(),
         }
         self.services.insert(id, Arc::new(next));
         self.touch(id);
@@ -338,8 +385,9 @@ fn gather(view: &View) -> BTreeMap<ServiceId, Rc<Slots>> {
 fn apply_step(task: &mut Task, step: &TaskStep, now: Timestamp) {
     let status = |state, message: &str, error| TaskStatus { state, at: now, message: message.to_owned(), error, container: None };
     match step {
-        TaskStep::Assign(node) => {
+        TaskStep::Assign(node, addresses) => {
             task.node = Some(*node);
+            task.addresses = addresses.clone();
             task.status = status(TaskState::Assigned, "has a node", None);
         }
         TaskStep::Explain(error) => task.status = status(TaskState::Pending, "waits for a node", Some(error.clone())),

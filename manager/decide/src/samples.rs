@@ -35,6 +35,8 @@ pub(crate) fn add_node(state: &mut State, number: u64, status: NodeState, since:
         description: NodeDescription::default(),
         status: NodeStatus { state: status, since: Timestamp(since), ..NodeStatus::default() },
         manager: None,
+        number: None,
+        network: NodeNetwork::default(),
     };
     apply(state, 0, [Change::Create(Object::Node(Arc::new(node)))]);
 }
@@ -56,12 +58,14 @@ pub(crate) fn spec() -> ServiceSpec {
         mode: ServiceMode::Replicated { replicas: 3 },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     }
 }
 
 pub(crate) fn add_service(state: &mut State, spec: ServiceSpec) {
     let (meta, spec_version) = (Meta::default(), Version(0));
-    let service = Service { meta, id: WEB, spec: Arc::new(spec), spec_version, previous_version: None, update: None };
+    let endpoint = Endpoint::default();
+    let service = Service { meta, id: WEB, spec: Arc::new(spec), spec_version, previous_version: None, update: None, endpoint };
     apply(state, 0, [Change::Create(Object::Service(Arc::new(service)))]);
 }
 
@@ -75,6 +79,7 @@ pub(crate) fn add_task(state: &mut State, number: u64, slot: u64, node: Option<u
         spec_version,
         slot,
         node: None,
+        addresses: Vec::new(),
         desired: DesiredState::Running,
         status: TaskStatus::default(),
         not_before: None,
@@ -83,7 +88,7 @@ pub(crate) fn add_task(state: &mut State, number: u64, slot: u64, node: Option<u
     let step = |step| Change::Task(task_id(number), step);
     apply(state, 0, [Change::Create(Object::Task(Arc::new(task)))]);
     if let Some(node) = node {
-        apply(state, 0, [step(TaskStep::Assign(node_id(node)))]);
+        apply(state, 0, [step(TaskStep::Assign(node_id(node), Vec::new()))]);
         if reached == TaskState::Orphaned {
             apply(state, 0, [step(TaskStep::Orphan)]);
         } else if reached > TaskState::Assigned {

@@ -1,8 +1,9 @@
 //! Finds a node for each task that waits for one, and says why when there is none.
 //!
-//! A task is placed once and never moved. Tasks of the same service and spec are placed as one group: what they ask of a node is judged once
+//! With its node a task takes an address in each of its networks. A task is placed once and never moved. Tasks of the same service and spec are placed as one group: what they ask of a node is judged once
 //! for each node, then a heap gives them out. It makes and ends no tasks.
 
+mod address;
 mod demand;
 mod explain;
 mod fleet;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use cluster_state::View;
 use cluster_types::{Change, NodeId, Task, TaskId, TaskState, TaskStep, Timestamp, Version};
 
+use self::address::{Addresses, Source};
 use crate::Dirty;
 use crate::draft::Draft;
 
@@ -41,19 +43,21 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
     let mut services = draft.services_due();
     let about_to = services.iter().any(|service| draft.slots(*service).tasks().iter().any(|task| waits(task)));
     services.append(&mut draft.starved_due(about_to));
-    let mut fleet = None;
-    for service in services {
-        let slots = draft.slots(service);
-        for decision in decide(draft, &mut fleet, slots.tasks()) {
-            match decision.outcome {
-                Ok(node) => draft.push(Change::Task(decision.task, TaskStep::Assign(node))),
-                Err(reason) => refuse(draft, decision.task, &reason),
+    draft.with_pools(|draft, pools| {
+        let (mut fleet, mut source) = (None, Source::new(draft.view, pools));
+        for service in services {
+            let slots = draft.slots(service);
+            for Decision { task, outcome } in decide(draft, &mut fleet, Some(&mut source), slots.tasks()) {
+                match outcome {
+                    Ok(node) => draft.push(Change::Task(task, TaskStep::Assign(node, source.given(task)))),
+                    Err(reason) => refuse(draft, task, &reason),
+                }
             }
         }
-    }
+    });
 }
 
-/// Places all tasks of a view that wait: the step without the rest of a pass, for benchmarks and for "what would happen".
+/// Nodes for all tasks of a view that wait, without addresses: the heart of the step, for benchmarks.
 #[must_use]
 pub fn place_waiting(view: &View, now: Timestamp) -> Vec<Decision> {
     let dirty = Dirty::all();
@@ -62,17 +66,17 @@ pub fn place_waiting(view: &View, now: Timestamp) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for service in draft.services_due() {
         let slots = draft.slots(service);
-        decisions.append(&mut decide(&draft, &mut fleet, slots.tasks()));
+        decisions.append(&mut decide(&draft, &mut fleet, None, slots.tasks()));
     }
     decisions
 }
 
 /// Decides for the tasks of one service, given by slot. The fleet is built when the first task waits.
-fn decide(draft: &Draft<'_>, fleet: &mut Option<Fleet>, tasks: &[Arc<Task>]) -> Vec<Decision> {
+fn decide(draft: &Draft<'_>, fleet: &mut Option<Fleet>, mut source: Option<&mut Source<'_>>, tasks: &[Arc<Task>]) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for group in waiting(tasks).values() {
         let fleet = fleet.get_or_insert_with(|| Fleet::of(draft));
-        decide_group(draft, fleet, tasks, group, &mut decisions);
+        decide_group(draft, fleet, source.as_deref_mut(), (tasks, group), &mut decisions);
     }
     decisions
 }
@@ -90,23 +94,36 @@ fn waiting(tasks: &[Arc<Task>]) -> BTreeMap<Version, Vec<&Task>> {
     groups
 }
 
-fn decide_group(draft: &Draft<'_>, fleet: &mut Fleet, tasks: &[Arc<Task>], group: &[&Task], decisions: &mut Vec<Decision>) {
+fn decide_group(
+    draft: &Draft<'_>,
+    fleet: &mut Fleet,
+    source: Option<&mut Source<'_>>,
+    (tasks, group): (&[Arc<Task>], &[&Task]),
+    decisions: &mut Vec<Decision>,
+) {
     let Some(spec) = draft.spec_of(group[0]) else { return };
+    let mut addresses = match Addresses::of(source, &spec.task) {
+        Ok(addresses) => addresses,
+        Err(lack) => return refuse_all(group, &Arc::from(lack.to_string()), decisions),
+    };
     let demand = Demand::of(spec);
     fleet.learn_ports(draft, &demand);
     let mut standing = Standing::of(fleet, tasks, group[0].spec_version, draft.now);
     let (bound, free): (Vec<&Task>, Vec<&Task>) = group.iter().partition(|task| task.node.is_some());
     for task in bound {
-        let outcome = place::admit(fleet, &demand, &mut standing, task.node).map_err(Arc::from);
+        let outcome = place::admit(fleet, &demand, &mut standing, task.node, |node| addresses.give(task.id, node)).map_err(Arc::from);
         decisions.push(Decision { task: task.id, outcome });
     }
-    let places = place(fleet, &demand, &mut standing, free.len());
+    let places = place::place_with(fleet, &demand, &mut standing, free.len(), |turn, node| addresses.give(free[turn].id, node).is_none());
     let (placed, refused) = free.split_at(places.len());
     decisions.extend(placed.iter().zip(places).map(|(task, node)| Decision { task: task.id, outcome: Ok(node) }));
     if !refused.is_empty() {
-        let reason: Arc<str> = Arc::from(explain::refusals(fleet, &demand, &standing));
-        decisions.extend(refused.iter().map(|task| Decision { task: task.id, outcome: Err(Arc::clone(&reason)) }));
+        refuse_all(refused, &Arc::from(explain::refusals(fleet, &demand, &standing, addresses.lacks())), decisions);
     }
+}
+
+fn refuse_all(tasks: &[&Task], reason: &Arc<str>, decisions: &mut Vec<Decision>) {
+    decisions.extend(tasks.iter().map(|task| Decision { task: task.id, outcome: Err(Arc::clone(reason)) }));
 }
 
 /// Tells the task why, unless it knows or was told another reason a moment ago.

@@ -3,6 +3,7 @@
 //! Each pass is checked: it equals a full pass, and no change of it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,10 +35,13 @@ pub(crate) fn node(number: u128) -> Node {
         description: NodeDescription {
             hostname: format!("node-{number}"),
             capacity: Reservation { nano_cpus: 4_000_000_000, memory: 8 << 30 },
+            data_address: Some(Ipv4Addr::from(0xC0A8_0000 + u32::try_from(number).unwrap())),
             ..NodeDescription::default()
         },
         status: NodeStatus { state: NodeState::Ready, ..NodeStatus::default() },
         manager: None,
+        number: None,
+        network: NodeNetwork::default(),
     }
 }
 
@@ -50,6 +54,7 @@ pub(crate) fn task(number: u128) -> Task {
         spec_version: Version(1),
         slot: 1,
         node: None,
+        addresses: Vec::new(),
         desired: DesiredState::Running,
         status: TaskStatus::default(),
         not_before: None,
@@ -66,9 +71,43 @@ pub(crate) fn spec(name: &str, replicas: u64) -> ServiceSpec {
         mode: ServiceMode::Replicated { replicas },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     };
     spec.task.container.image = "web:1".to_owned();
     spec
+}
+
+pub(crate) fn network_id(number: u128) -> NetworkId {
+    NetworkId::from_bits(2_000_000 + number)
+}
+
+pub(crate) fn attachment(network: NetworkId) -> NetworkAttachment {
+    NetworkAttachment { network, aliases: Vec::new() }
+}
+
+/// A cluster with the standard pool.
+pub(crate) fn cluster() -> Cluster {
+    let secret = JoinSecret { words: [1, 2], expires: None };
+    Cluster {
+        meta: Meta::default(),
+        id: ClusterId::from_bits(1),
+        name: "test".to_owned(),
+        incarnation: 0,
+        ca: CaRoot { certificate: String::new(), key: String::new() },
+        join: JoinSecrets { worker: secret.clone(), manager: secret },
+        network: NetworkPool::standard(),
+    }
+}
+
+/// The network of services that name none.
+pub(crate) fn default_network() -> Network {
+    let spec = NetworkSpec { name: DEFAULT_NETWORK_NAME.to_owned(), ..NetworkSpec::default() };
+    let subnet = NetworkPool::standard().default_network().unwrap();
+    Network { meta: Meta::default(), id: DEFAULT_NETWORK, spec, subnet, blocks: BTreeMap::new() }
+}
+
+pub(crate) fn ingress_port(published: u16) -> PublishedPort {
+    PublishedPort { mode: PublishMode::Ingress, ..host_port(published) }
 }
 
 pub(crate) fn host_port(published: u16) -> PublishedPort {
@@ -88,15 +127,33 @@ pub(crate) struct Testbed {
     pub(crate) missing: BTreeSet<String>,
     /// Entries with plans that were not empty.
     pub(crate) writes: usize,
+    /// All that happened.
+    pub(crate) events: Vec<Event>,
 }
 
 impl Testbed {
     /// A cluster of ready nodes, numbered from 1.
     pub(crate) fn new(nodes: u128) -> Self {
-        let (broken, missing) = (BTreeSet::new(), BTreeSet::new());
-        let mut bed = Self { state: State::new(), now: START, dirty: Dirty::all(), wake_at: None, broken, missing, writes: 0 };
-        bed.apply((1..=nodes).map(|number| Change::Create(Object::Node(Arc::new(node(number))))).collect());
+        Self::with_pool(nodes, NetworkPool::standard())
+    }
+
+    pub(crate) fn with_pool(nodes: u128, network: NetworkPool) -> Self {
+        let (state, dirty, broken, missing) = (State::new(), Dirty::all(), BTreeSet::new(), BTreeSet::new());
+        let mut bed = Self { state, now: START, dirty, wake_at: None, broken, missing, writes: 0, events: Vec::new() };
+        let default = Network { subnet: network.default_network().unwrap(), ..default_network() };
+        let own = [Object::Cluster(Arc::new(Cluster { network, ..cluster() })), Object::Network(Arc::new(default))];
+        let nodes = (1..=nodes).map(|number| Object::Node(Arc::new(node(number))));
+        bed.apply(own.into_iter().chain(nodes).map(Change::Create).collect());
         bed
+    }
+
+    /// A network with a subnet of its own, or none.
+    pub(crate) fn create_network(&mut self, number: u128, subnet: &str) -> NetworkId {
+        let spec = NetworkSpec { name: format!("net-{number}"), ..NetworkSpec::default() };
+        let (id, subnet) = (network_id(number), subnet.parse().unwrap());
+        let network = Network { meta: Meta::default(), id, spec, subnet, blocks: BTreeMap::new() };
+        self.apply(vec![Change::Create(Object::Network(Arc::new(network)))]);
+        id
     }
 
     pub(crate) fn view(&self) -> View {
@@ -112,6 +169,7 @@ impl Testbed {
             assert_eq!(outcome, &Ok(()), "{change:?}");
         }
         applied.events.iter().for_each(|event| self.dirty.note(event));
+        self.events.extend(applied.events);
     }
 
     pub(crate) fn create(&mut self, number: u128, spec: ServiceSpec) -> ServiceId {
@@ -122,6 +180,7 @@ impl Testbed {
             spec_version: Version(0),
             previous_version: None,
             update: None,
+            endpoint: Endpoint::default(),
         };
         self.apply(vec![Change::Create(Object::Service(Arc::new(service)))]);
         service_id(number)

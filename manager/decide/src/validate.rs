@@ -5,16 +5,19 @@
 
 mod container;
 mod mounts;
+mod networks;
 mod ports;
 mod security;
+mod surroundings;
 mod task;
 mod words;
 
 use std::fmt;
 use std::time::Duration;
 
-use cluster_types::{NodeSpec, ServiceMode, ServiceSpec, limits};
+use cluster_types::{NetworkSpec, NodeSpec, ServiceMode, ServiceSpec, limits};
 
+pub use self::surroundings::service_in;
 use self::words::Words;
 
 /// One thing that is wrong with a spec.
@@ -40,10 +43,7 @@ pub fn service(spec: &ServiceSpec) -> Vec<Problem> {
     if bytes > limits::SPEC_BYTES {
         problems.add("", format!("is {bytes} bytes when encoded: at most {} are allowed", limits::SPEC_BYTES));
     }
-    if !words::is_dns_label(&spec.name) {
-        let most = limits::NAME_CHARACTERS;
-        problems.add("name", format!("{} is not a name: use 1 to {most} of a-z, 0-9 and -, with no - at either end", Words(&spec.name)));
-    }
+    name(&mut problems, "name", &spec.name);
     labels(&mut problems, &spec.labels);
     mode(&mut problems, spec);
     problems.within("task", |problems| task::check(problems, &spec.task));
@@ -64,6 +64,14 @@ pub fn update(old: &ServiceSpec, new: &ServiceSpec) -> Vec<Problem> {
         (ServiceMode::Replicated { .. }, ServiceMode::Global) => problems.add("mode", MODE_STAYS),
         (ServiceMode::Global, ServiceMode::Replicated { .. }) => problems.add("mode", MODE_STAYS),
     }
+    problems.list
+}
+
+/// What is wrong with the spec of a network. Whether its subnet is free is for [`crate::network::subnet`]. Empty is fine.
+#[must_use]
+pub fn network(spec: &NetworkSpec) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    networks::check(&mut problems, spec);
     problems.list
 }
 
@@ -133,6 +141,13 @@ impl Problems {
         for (place, element) in list.iter().enumerate() {
             self.within(&format!("{field}[{place}]"), |problems| search(problems, element));
         }
+    }
+}
+
+fn name(problems: &mut Problems, field: &str, name: &str) {
+    if !words::is_dns_label(name) {
+        let most = limits::NAME_CHARACTERS;
+        problems.add(field, format!("{} is not a name: use 1 to {most} of a-z, 0-9 and -, with no - at either end", Words(name)));
     }
 }
 

@@ -1,14 +1,16 @@
 //! The certificate authority of the cluster: its root, the nodes' certificates, and who gets one.
 //!
 //! The root is made once, by `init`, and lives in the replicated state. What a certificate says is decided here alone: of a request only
-//! its public key is used.
+//! its public key is used. Before one is made, `probe` finds out whether the node's network is fit for the cluster.
 
 mod certificate;
+mod probe;
 mod root;
 mod service;
 mod token;
 
 pub use certificate::{DEFAULT_LIFETIME, NodeCertificate, key_and_request};
+pub(crate) use probe::Probes;
 pub use root::{digest, make_root};
 pub(crate) use service::CaService;
 pub use token::{TokenRefused, join_secret, join_token};

@@ -4,7 +4,9 @@
 //! did. It decides nothing: that is `cluster-decide`. One file for each noun.
 
 pub(crate) mod cluster;
+mod conflicts;
 pub(crate) mod logs;
+mod network;
 pub(crate) mod node;
 pub(crate) mod page;
 pub(crate) mod reference;
@@ -95,6 +97,18 @@ impl Control for ControlService {
 
     async fn list_services(&self, request: Request<pb::ListServicesRequest>) -> Result<Response<pb::ListServicesResponse>, Status> {
         read!(self, service::list, request)
+    }
+
+    async fn create_network(&self, request: Request<pb::CreateNetworkRequest>) -> Result<Response<pb::CreateNetworkResponse>, Status> {
+        write!(self, network::create, request, "CreateNetwork")
+    }
+
+    async fn remove_network(&self, request: Request<pb::RemoveNetworkRequest>) -> Result<Response<pb::RemoveNetworkResponse>, Status> {
+        write!(self, network::remove, request, "RemoveNetwork")
+    }
+
+    async fn list_networks(&self, request: Request<pb::ListNetworksRequest>) -> Result<Response<pb::ListNetworksResponse>, Status> {
+        read!(self, network::list, request)
     }
 
     async fn list_tasks(&self, request: Request<pb::ListTasksRequest>) -> Result<Response<pb::ListTasksResponse>, Status> {

@@ -20,6 +20,7 @@ pub use leading::LEADER;
 pub(crate) use leading::{Leader, Term};
 
 use crate::clock::Clock;
+use crate::dispatcher::looks::Looks;
 use crate::dispatcher::reports::Reports;
 use crate::dispatcher::sessions::Sessions;
 use crate::logs::Broker;
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     /// How long a new certificate holds.
     pub(crate) certificate_lifetime: Duration,
     pub(crate) sessions: Sessions,
+    pub(crate) looks: Looks,
     pub(crate) reports: Reports,
     pub(crate) logs: Broker,
     leading: leading::Leading,
@@ -63,6 +65,7 @@ impl Core {
             credentials,
             certificate_lifetime,
             sessions: Sessions::default(),
+            looks: Looks::default(),
             reports: Reports::default(),
             logs: Broker::default(),
             leading: leading::Leading::default(),

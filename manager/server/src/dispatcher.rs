@@ -1,7 +1,10 @@
 //! The dispatcher: the sessions with the agents of all nodes. Only the leader has any; another manager sends agents to it.
 
 pub(crate) mod admission;
+mod applied;
+mod handle;
 mod leave;
+pub(crate) mod looks;
 mod pieces;
 pub(crate) mod reports;
 pub(crate) mod routes;

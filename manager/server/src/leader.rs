@@ -83,12 +83,13 @@ async fn give_up(core: &Core) {
 
 fn start(core: &Arc<Core>, term: &Term) -> JoinSet<()> {
     let mut parts = JoinSet::new();
-    let (decider, router, reporter, members) = (Arc::clone(core), Arc::clone(core), Arc::clone(core), Arc::clone(core));
+    let [decider, router, reporter, members, looker] = std::array::from_fn(|_| Arc::clone(core));
     let listening = Arc::new(Listening::new(term.since));
     let (ticker, ticking) = (Arc::clone(core), Arc::clone(&listening));
     parts.spawn(async move { decide::run(&decider, &listening).await });
     parts.spawn(async move { ticking.tick(ticker.clock.as_ref()).await });
     parts.spawn(async move { route(&router).await });
+    parts.spawn(async move { looker.looks.run(&looker.raft).await });
     parts.spawn(async move { reporter.reports.run(&reporter).await });
     parts.spawn(async move { seat::members(&members).await });
     parts
@@ -96,13 +97,21 @@ fn start(core: &Arc<Core>, term: &Term) -> JoinSet<()> {
 
 /// Wakes the sessions that each applied entry concerns.
 async fn route(core: &Core) {
-    let (_, mut feed) = core.raft.subscribe();
+    let (view, mut feed) = core.raft.subscribe();
     // What happened before the subscription was in the view of every session, or is looked at now.
-    core.sessions.wake(core.sessions.nodes());
+    core.looks.begin(view.index());
+    core.sessions.wake_all(view.index());
     while let Some(message) = feed.next().await {
         match message {
-            Feed::Applied(applied) => routes::follow(core, &applied.events),
-            Feed::Resync => core.sessions.wake(core.sessions.nodes()),
+            Feed::Applied(applied) => {
+                core.looks.note(&applied);
+                routes::follow(core, applied.index, &applied.events);
+            }
+            Feed::Resync => {
+                let index = core.raft.view().index();
+                core.looks.begin(index);
+                core.sessions.wake_all(index);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The managers' shell: what is I/O around the pure deciders of `cluster-decide` and the replicated state.
 //!
 //! - [`manager`]: one manager, what a daemon starts; how a cluster begins.
-//! - [`ca`]: certificates and join tokens.
+//! - [`ca`]: certificates and join tokens; `prober` probes the network of nodes that join.
 //! - `control`: what users ask; `forward` brings it to the leader.
 //! - `leader`: the loop that decides, and what else a leader does.
 //! - `dispatcher`: the sessions with the agents; `logs` the log broker.
@@ -20,6 +20,7 @@ mod forward;
 mod leader;
 mod logs;
 pub mod manager;
+mod prober;
 mod request;
 mod seat;
 
@@ -28,3 +29,4 @@ pub use control::STALE;
 pub use core::LEADER;
 pub use dial::TlsDial;
 pub use manager::{Birth, FIRST_RAFT_ID, Manager, ManagerConfig, NewCluster};
+pub use prober::{Heard, Probe, Prober, Stand};

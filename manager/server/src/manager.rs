@@ -18,13 +18,14 @@ use tonic::service::Routes;
 
 pub use creation::{Birth, FIRST_RAFT_ID, NewCluster};
 
-use crate::ca::{CaService, DEFAULT_LIFETIME};
+use crate::ca::{CaService, DEFAULT_LIFETIME, Probes};
 use crate::clock::{Clock, SystemClock};
 use crate::control::ControlService;
 use crate::core::Core;
 use crate::dispatcher::DispatcherService;
 use crate::forward::Forward;
 use crate::leader;
+use crate::prober::Prober;
 use crate::seat::SeatGiver;
 
 /// How a manager runs.
@@ -34,17 +35,20 @@ pub struct ManagerConfig {
     pub certificate_lifetime: Duration,
     /// Where it takes the time from.
     pub clock: Arc<dyn Clock>,
+    /// What probes the overlay for nodes that join; without one they join unprobed.
+    pub prober: Option<Arc<dyn Prober>>,
 }
 
 impl Default for ManagerConfig {
     fn default() -> Self {
-        Self { certificate_lifetime: DEFAULT_LIFETIME, clock: Arc::new(SystemClock::default()) }
+        Self { certificate_lifetime: DEFAULT_LIFETIME, clock: Arc::new(SystemClock::default()), prober: None }
     }
 }
 
 /// A running manager. Dropping it stops its work as a leader, but not Raft, which its owner shuts down.
 pub struct Manager {
     core: Arc<Core>,
+    probes: Probes,
     stop: CancellationToken,
     leading: JoinHandle<()>,
 }
@@ -56,7 +60,7 @@ impl Manager {
         let core = Arc::new(Core::new(raft, config.clock, credentials, config.certificate_lifetime));
         let stop = CancellationToken::new();
         let leading = tokio::spawn(leader::run(Arc::clone(&core), stop.clone()));
-        Self { core, stop, leading }
+        Self { core, probes: Probes::new(config.prober), stop, leading }
     }
 
     /// The services for the port of mutual TLS: Control, Ca, Dispatcher, Raft. They must be behind [`cluster_api::guard::GuardLayer`] with
@@ -64,7 +68,7 @@ impl Manager {
     #[must_use]
     pub fn serve(&self) -> Routes {
         let core = || Arc::clone(&self.core);
-        let ca = CaServer::new(CaService { core: core() }).max_decoding_message_size(MESSAGE_BYTES);
+        let ca = CaServer::new(CaService { core: core(), probes: self.probes.clone() }).max_decoding_message_size(MESSAGE_BYTES);
         let dispatcher = DispatcherServer::new(DispatcherService { core: core() }).max_decoding_message_size(MESSAGE_BYTES);
         let raft = self.core.raft.service(Arc::new(SeatGiver { core: core() }));
         self.control()

@@ -79,7 +79,15 @@ macro_rules! keyed {
         })*
     };
 }
-keyed!(CreateServiceRequest, UpdateServiceRequest, RemoveServiceRequest, UpdateNodeRequest, RemoveNodeRequest);
+keyed!(
+    CreateServiceRequest,
+    UpdateServiceRequest,
+    RemoveServiceRequest,
+    CreateNetworkRequest,
+    RemoveNetworkRequest,
+    UpdateNodeRequest,
+    RemoveNodeRequest
+);
 
 impl Keyed for cluster_api::pb::GetJoinTokenRequest {
     fn request_id(&self) -> &str {

@@ -116,7 +116,7 @@ fn matters(object: &Object, before: Option<&Object>, kind: EventKind) -> bool {
             node.manager != before.manager || node.spec.role != before.spec.role
         }
         (Object::Node(_), _) => true,
-        (Object::Cluster(_) | Object::Service(_) | Object::Task(_), _) => false,
+        (Object::Cluster(_) | Object::Service(_) | Object::Task(_) | Object::Network(_), _) => false,
     }
 }
 

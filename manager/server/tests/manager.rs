@@ -14,7 +14,13 @@ mod load;
 mod logs;
 #[path = "manager/members.rs"]
 mod members;
+#[path = "manager/networks.rs"]
+mod networks;
+#[path = "manager/probes.rs"]
+mod probes;
 #[path = "manager/security.rs"]
 mod security;
 #[path = "manager/services.rs"]
 mod services;
+#[path = "manager/views.rs"]
+mod views;

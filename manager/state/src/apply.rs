@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use cluster_types::{
-    Change, Cluster, DesiredState, Entry, EntryMode, Event, Node, Object, ObjectKey, Rejection, Service, Task, TaskState, Version,
+    Change, Cluster, DesiredState, Endpoint, Entry, EntryMode, Event, Network, Node, Object, ObjectKey, Rejection, Service, ServiceStep,
+    Task, TaskState, TaskStep, Version,
 };
 
 use crate::requests::Outcomes;
@@ -69,14 +70,30 @@ impl State {
             Change::Update { object, expect } => self.update(stamp, object, *expect),
             Change::Remove { key, expect } => self.remove(stamp, *key, *expect).map(Some),
             Change::Task(id, step) => {
+                if let TaskStep::Assign(node, addresses) = step {
+                    self.check_task_addresses(*id, *node, addresses)?;
+                }
                 let nodes = &self.nodes;
                 self.tasks.change(stamp, *id, |task| steps::step_task(task, step, stamp.at, |node| nodes.get(node).is_some()))
             }
-            Change::Node(id, step) => self.nodes.change(stamp, *id, |node| steps::step_node(node, step)),
-            Change::Service(id, step) => self.services.change(stamp, *id, |service| steps::step_service(service, step)),
+            Change::Node(id, step) => {
+                self.check_number(*id, step)?;
+                self.nodes.change(stamp, *id, |node| steps::step_node(node, step))
+            }
+            Change::Service(id, step) => {
+                if let ServiceStep::Endpoint(endpoint) = step {
+                    self.check_endpoint(*id, endpoint)?;
+                }
+                self.services.change(stamp, *id, |service| steps::step_service(service, step))
+            }
+            Change::Network(id, step) => {
+                self.check_block(*id, step)?;
+                self.networks.change(stamp, *id, |network| steps::step_network(network, step))
+            }
         }?;
         if let Some(event) = &event {
             self.loads.follow(event, &self.revisions);
+            self.addresses.follow(event);
             self.revisions.follow(event);
         }
         Ok(event)
@@ -92,12 +109,22 @@ impl State {
             Object::Node(node) => self.nodes.create(stamp, Node::clone(node)),
             Object::Service(service) => {
                 self.check_new_service(service, stamp)?;
-                let service = Service { spec_version: stamp.index, previous_version: None, update: None, ..Service::clone(service) };
+                let service = Service {
+                    spec_version: stamp.index,
+                    previous_version: None,
+                    update: None,
+                    endpoint: Endpoint::default(),
+                    ..Service::clone(service)
+                };
                 self.services.create(stamp, service)
             }
             Object::Task(task) => {
                 self.check_new_task(task)?;
                 self.tasks.create(stamp, Task::clone(task))
+            }
+            Object::Network(network) => {
+                self.check_new_network(network)?;
+                self.networks.create(stamp, Network { blocks: std::collections::BTreeMap::new(), ..Network::clone(network) })
             }
         }
     }
@@ -108,6 +135,7 @@ impl State {
         if self.revisions.get(service.id, stamp.index).is_some() {
             return Err(Rejection::Exists(key));
         }
+        self.check_spec_networks(&service.spec)?;
         match self.services.index().get(&service.spec.name) {
             Some(holder) if holder != service.id => {
                 Err(Rejection::NameTaken { name: service.spec.name.clone(), holder: ObjectKey::Service(holder) })
@@ -129,6 +157,12 @@ impl State {
         }
         if task.status.state > TaskState::Assigned || (task.status.state == TaskState::Assigned && task.node.is_none()) {
             return refuse("a new task is new or pending, or assigned when it has a node");
+        }
+        if !task.addresses.is_empty() && task.status.state != TaskState::Assigned {
+            return refuse("a task that is not placed has no addresses");
+        }
+        if let Some(node) = task.node {
+            self.check_task_addresses(task.id, node, &task.addresses)?;
         }
         if task.not_before.is_some() && task.desired != DesiredState::Ready {
             return refuse("only a task of desired state ready has a time before which it may not start");
@@ -154,11 +188,16 @@ impl State {
             }
             Object::Service(new) => {
                 self.services.at_version(new.id, Some(expect))?;
+                self.check_spec_networks(&new.spec)?;
                 self.services.change(stamp, new.id, |service| steps::respec_service(service, &new.spec, stamp.index))
             }
             Object::Task(new) => {
                 let reason = "a task is changed step by step, never as a whole".to_owned();
                 Err(Rejection::Refused { key: ObjectKey::Task(new.id), reason })
+            }
+            Object::Network(new) => {
+                self.networks.at_version(new.id, Some(expect))?;
+                self.networks.change(stamp, new.id, |network| steps::respec_network(network, &new.spec))
             }
         }
     }
@@ -169,6 +208,10 @@ impl State {
             ObjectKey::Node(id) => self.nodes.remove(stamp, id, expect),
             ObjectKey::Service(id) => self.services.remove(stamp, id, expect),
             ObjectKey::Task(id) => self.tasks.remove(stamp, id, expect),
+            ObjectKey::Network(id) => {
+                self.check_unused_network(id)?;
+                self.networks.remove(stamp, id, expect)
+            }
         }
     }
 }

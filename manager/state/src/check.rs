@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster_types::{DesiredState, Object, Task, TaskState, Version};
+use cluster_types::{BlockOwner, DesiredState, Object, PublishedPort, Task, TaskState, Version};
 
 use crate::State;
+use crate::addresses::{self, Addresses};
 use crate::loads::Loads;
 use crate::record::Record;
 use crate::revisions::{RevisionKey, Revisions};
@@ -21,13 +22,17 @@ impl State {
         self.check_table(&self.nodes, &mut problems);
         self.check_table(&self.services, &mut problems);
         self.check_table(&self.tasks, &mut problems);
+        self.check_table(&self.networks, &mut problems);
         if self.clusters.len() > 1 {
             problems.push(format!("there are {} clusters", self.clusters.len()));
         }
         self.check_services(&mut problems);
+        self.check_keys(&mut problems);
         self.tasks.rows().for_each(|task| self.check_task(task, &mut problems));
         self.check_revisions(&mut problems);
         self.check_loads(&mut problems);
+        self.check_networks(&mut problems);
+        self.check_addresses(&mut problems);
         if !self.requests.is_sound() {
             problems.push("the memory of requests does not fit together or is over its bound".to_owned());
         }
@@ -61,6 +66,25 @@ impl State {
         }
     }
 
+    /// What is given once is found where it was given to: numbers of nodes, ingress ports, names of networks.
+    fn check_keys(&self, problems: &mut Vec<String>) {
+        for node in self.nodes.rows() {
+            if node.number.is_some_and(|number| number == 0 || self.nodes.index().numbered(number) != Some(node.id)) {
+                problems.push(format!("node {}: its number is none, or another's too", node.id));
+            }
+        }
+        for service in self.services.rows() {
+            let shared = |port: &&PublishedPort| self.services.index().publishing(port.published, port.protocol) != Some(service.id);
+            let shared = service.endpoint.ports.iter().find(shared);
+            problems.extend(shared.map(|port| format!("service {}: its port {} is another's too", service.id, port.published)));
+        }
+        for network in self.networks.rows() {
+            if self.networks.index().get(&network.spec.name) != Some(network.id) {
+                problems.push(format!("network {}: its name `{}` is another's too", network.id, network.spec.name));
+            }
+        }
+    }
+
     fn check_task(&self, task: &Task, problems: &mut Vec<String>) {
         let (id, state) = (task.id, task.status.state);
         if self.revisions.get(task.service, task.spec_version).is_none() {
@@ -79,6 +103,44 @@ impl State {
         self.tasks.rows().for_each(|task| counted.restore(task, &self.revisions));
         if counted != self.loads {
             problems.push(format!("the loads of the nodes differ from their tasks: {:?}, not {counted:?}", self.loads));
+        }
+    }
+
+    /// Subnets and blocks: no two networks share an address. A node that is gone keeps its blocks until its tasks are given up.
+    fn check_networks(&self, problems: &mut Vec<String>) {
+        let networks: Vec<_> = self.networks.rows().collect();
+        for (place, network) in networks.iter().enumerate() {
+            let id = network.id;
+            let shared = networks[place + 1..].iter().find(|other| other.subnet.overlaps(network.subnet));
+            problems.extend(shared.map(|other| format!("network {id}: its subnet meets that of network {}", other.id)));
+            for number in network.blocks.keys() {
+                if network.block(*number).is_none() {
+                    problems.push(format!("network {id}: it has no block {number}"));
+                }
+            }
+        }
+    }
+
+    /// The allocator rebuilt from the objects is the one that is kept; no address is given twice, none outside of its owner's block.
+    fn check_addresses(&self, problems: &mut Vec<String>) {
+        let mut counted = Addresses::default();
+        let services = self.services.rows().map(|service| Object::Service(Arc::clone(service)));
+        let tasks = self.tasks.rows().map(|task| Object::Task(Arc::clone(task)));
+        let mut total = 0;
+        for object in services.chain(tasks) {
+            total += addresses::held(&object).len();
+            counted.restore(&object);
+        }
+        if counted.len() != total {
+            problems.push(format!("{total} addresses are in use, but only {} different ones", counted.len()));
+        }
+        if counted != self.addresses {
+            problems.push("the addresses in use differ from those of tasks and services".to_owned());
+        }
+        for task in self.tasks.rows().filter(|task| task.holds_resources()) {
+            let owner = task.node.map(BlockOwner::Node);
+            let outside = task.addresses.iter().find(|has| self.owner(has.network, has.address) != owner);
+            problems.extend(outside.map(|has| format!("task {}: {} is not of a block of its node", task.id, has.address)));
         }
     }
 

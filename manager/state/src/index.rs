@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::Bound;
 
-use cluster_types::{Cluster, Node, NodeId, Service, ServiceId, Task, TaskId};
+use cluster_types::{Cluster, Network, NetworkId, Node, NodeId, Protocol, Service, ServiceId, Task, TaskId};
 use imbl::{OrdMap, OrdSet};
 
 /// A secondary index over the rows of one table.
@@ -29,57 +29,126 @@ impl Index<Cluster> for NoIndex {
     }
 }
 
-/// Nodes by host name, which need not be unique.
+/// Nodes by host name, which need not be unique, and by their number in the overlay, which is.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Hostnames(OrdMap<String, OrdSet<NodeId>>);
+pub(crate) struct NodeKeys {
+    hostnames: OrdMap<String, OrdSet<NodeId>>,
+    numbers: OrdMap<u16, NodeId>,
+}
 
-impl Hostnames {
+impl NodeKeys {
     /// The nodes with a host name, in the order of their ids.
     pub(crate) fn get(&self, hostname: &str) -> impl Iterator<Item = NodeId> {
-        self.0.get(hostname).into_iter().flatten().copied()
+        self.hostnames.get(hostname).into_iter().flatten().copied()
+    }
+
+    /// The node with a number.
+    pub(crate) fn numbered(&self, number: u16) -> Option<NodeId> {
+        self.numbers.get(&number).copied()
+    }
+
+    /// The numbers that are taken, in order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u16> {
+        self.numbers.keys().copied()
     }
 }
 
-impl Index<Node> for Hostnames {
+impl Index<Node> for NodeKeys {
     fn insert(&mut self, node: &Node) {
-        self.0.entry(node.description.hostname.clone()).or_default().insert(node.id);
+        self.hostnames.entry(node.description.hostname.clone()).or_default().insert(node.id);
+        if let Some(number) = node.number {
+            self.numbers.insert(number, node.id);
+        }
     }
 
     fn remove(&mut self, node: &Node) {
+        if let Some(number) = node.number {
+            self.numbers.remove(&number);
+        }
         let hostname = &node.description.hostname;
-        let Some(nodes) = self.0.get_mut(hostname) else { return };
+        let Some(nodes) = self.hostnames.get_mut(hostname) else { return };
         nodes.remove(&node.id);
         if nodes.is_empty() {
-            self.0.remove(hostname);
+            self.hostnames.remove(hostname);
         }
     }
 
     fn moves(before: &Node, after: &Node) -> bool {
-        before.description.hostname != after.description.hostname
+        before.description.hostname != after.description.hostname || before.number != after.number
     }
 }
 
-/// Services by name, which is unique.
+/// Services by name and by the ingress ports that they were given, which are unique; and those that take part in a network.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Names(OrdMap<String, ServiceId>);
+pub(crate) struct Names {
+    names: OrdMap<String, ServiceId>,
+    ports: OrdMap<(u16, Protocol), ServiceId>,
+    networks: OrdSet<(NetworkId, ServiceId)>,
+}
 
 impl Names {
     /// The service with a name.
     pub(crate) fn get(&self, name: &str) -> Option<ServiceId> {
-        self.0.get(name).copied()
+        self.names.get(name).copied()
+    }
+
+    /// The service with an ingress port.
+    pub(crate) fn publishing(&self, port: u16, protocol: Protocol) -> Option<ServiceId> {
+        self.ports.get(&(port, protocol)).copied()
+    }
+
+    /// The services of a network, by id.
+    pub(crate) fn in_network(&self, network: NetworkId) -> impl Iterator<Item = ServiceId> {
+        let (first, last) = (ServiceId::from_bits(0), ServiceId::from_bits(u128::MAX));
+        self.networks.range((network, first)..=(network, last)).map(|&(_, service)| service)
     }
 }
 
 impl Index<Service> for Names {
     fn insert(&mut self, service: &Service) {
-        self.0.insert(service.spec.name.clone(), service.id);
+        self.names.insert(service.spec.name.clone(), service.id);
+        self.ports.extend(service.endpoint.ports.iter().map(|port| ((port.published, port.protocol), service.id)));
+        self.networks.extend(service.spec.task.network_ids().map(|network| (network, service.id)));
     }
 
     fn remove(&mut self, service: &Service) {
-        self.0.remove(&service.spec.name);
+        self.names.remove(&service.spec.name);
+        for port in &service.endpoint.ports {
+            self.ports.remove(&(port.published, port.protocol));
+        }
+        for network in service.spec.task.network_ids() {
+            self.networks.remove(&(network, service.id));
+        }
     }
 
     fn moves(before: &Service, after: &Service) -> bool {
+        before.spec.name != after.spec.name
+            || before.endpoint.ports != after.endpoint.ports
+            || !before.spec.task.network_ids().eq(after.spec.task.network_ids())
+    }
+}
+
+/// Networks by name, which is unique.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct NetworkNames(OrdMap<String, NetworkId>);
+
+impl NetworkNames {
+    /// The network with a name.
+    pub(crate) fn get(&self, name: &str) -> Option<NetworkId> {
+        self.0.get(name).copied()
+    }
+}
+
+impl Index<Network> for NetworkNames {
+    fn insert(&mut self, network: &Network) {
+        self.0.insert(network.spec.name.clone(), network.id);
+    }
+
+    fn remove(&mut self, network: &Network) {
+        self.0.remove(&network.spec.name);
+    }
+
+    fn moves(before: &Network, after: &Network) -> bool {
         before.spec.name != after.spec.name
     }
 }

@@ -4,10 +4,12 @@
 //! nothing (that is `cluster-decide`) and reaches nothing: no clock, no I/O, no randomness, ordered iteration only. The Raft shell
 //! (`cluster-manager`) feeds it entries and snapshots; the deciders and the API read views.
 
+mod addresses;
 mod apply;
 mod check;
 mod index;
 mod loads;
+mod network;
 mod record;
 mod requests;
 mod revisions;
@@ -19,6 +21,7 @@ mod table;
 mod tests;
 mod view;
 
+pub use addresses::Holder;
 pub use loads::Load;
 pub use requests::REQUESTS_KEPT;
 pub use snapshot::{DecodeError, spec_bytes};

@@ -66,7 +66,7 @@ impl Loads {
 fn held(object: &Object, revisions: &Revisions) -> Option<(NodeId, Reservation)> {
     match object {
         Object::Task(task) => held_by(task, revisions),
-        Object::Cluster(_) | Object::Node(_) | Object::Service(_) => None,
+        Object::Cluster(_) | Object::Node(_) | Object::Service(_) | Object::Network(_) => None,
     }
 }
 

@@ -5,9 +5,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use cluster_types::{Cluster, ClusterId, Meta, Node, NodeId, Object, ObjectKey, Service, ServiceId, Task, TaskId};
+use cluster_types::{Cluster, ClusterId, Meta, Network, NetworkId, Node, NodeId, Object, ObjectKey, Service, ServiceId, Task, TaskId};
 
-use crate::index::{Hostnames, Index, Names, NoIndex, Places};
+use crate::index::{Index, Names, NetworkNames, NoIndex, NodeKeys, Places};
 
 /// An object that a table can hold.
 pub(crate) trait Record: Clone + PartialEq + Debug {
@@ -53,6 +53,7 @@ macro_rules! record {
 }
 
 record!(Cluster, ClusterId, NoIndex);
-record!(Node, NodeId, Hostnames);
+record!(Node, NodeId, NodeKeys);
 record!(Service, ServiceId, Names);
 record!(Task, TaskId, Places);
+record!(Network, NetworkId, NetworkNames);

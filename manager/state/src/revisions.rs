@@ -74,7 +74,7 @@ fn held(object: &Object) -> [Option<RevisionKey>; 2] {
     match object {
         Object::Service(service) => held_by_service(service),
         Object::Task(task) => [Some((task.service, task.spec_version)), None],
-        Object::Cluster(_) | Object::Node(_) => [None, None],
+        Object::Cluster(_) | Object::Node(_) | Object::Network(_) => [None, None],
     }
 }
 

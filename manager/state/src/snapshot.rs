@@ -6,14 +6,16 @@
 
 use std::sync::Arc;
 
-use cluster_types::{Cluster, Meta, Node, Object, RequestId, Service, ServiceId, ServiceSpec, Task, UpdateStatus, Version};
+use cluster_types::{
+    Cluster, Endpoint, Meta, Network, Node, Object, RequestId, Service, ServiceId, ServiceSpec, Task, UpdateStatus, Version,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::State;
 use crate::requests::Outcomes;
 
 /// The format that is written and read.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const HEADER: usize = 5;
 
 /// Why bytes are not a snapshot.
@@ -50,6 +52,7 @@ struct Saved {
     revisions: Vec<SavedRevision>,
     services: Vec<SavedService>,
     tasks: Vec<Arc<Task>>,
+    networks: Vec<Arc<Network>>,
     requests: Vec<SavedRequest>,
 }
 
@@ -68,6 +71,7 @@ struct SavedService {
     spec_version: Version,
     previous_version: Option<Version>,
     update: Option<UpdateStatus>,
+    endpoint: Endpoint,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +136,7 @@ impl State {
             revisions: self.revisions.iter().map(revision).collect(),
             services: self.services.rows().map(|service| SavedService::of(service)).collect(),
             tasks: self.tasks.rows().cloned().collect(),
+            networks: self.networks.rows().cloned().collect(),
             requests: self.requests.iter().map(|(request, outcomes)| SavedRequest { request, outcomes: Arc::clone(outcomes) }).collect(),
         }
     }
@@ -141,16 +146,21 @@ impl State {
         saved.revisions.iter().for_each(|revision| state.revisions.add((revision.service, revision.version), &revision.spec));
         for service in saved.services {
             let service = Arc::new(service.with_spec(&state)?);
-            state.revisions.hold(&Object::Service(Arc::clone(&service)));
+            let object = Object::Service(Arc::clone(&service));
+            state.revisions.hold(&object);
+            state.addresses.restore(&object);
             once(state.services.restore(service))?;
         }
         for task in saved.tasks {
-            state.revisions.hold(&Object::Task(Arc::clone(&task)));
+            let object = Object::Task(Arc::clone(&task));
+            state.revisions.hold(&object);
+            state.addresses.restore(&object);
             state.loads.restore(&task, &state.revisions);
             once(state.tasks.restore(task))?;
         }
         saved.clusters.into_iter().try_for_each(|cluster| once(state.clusters.restore(cluster)))?;
         saved.nodes.into_iter().try_for_each(|node| once(state.nodes.restore(node)))?;
+        saved.networks.into_iter().try_for_each(|network| once(state.networks.restore(network)))?;
         saved.requests.into_iter().for_each(|saved| state.requests.insert(saved.request, saved.outcomes));
         Ok(state)
     }
@@ -158,15 +168,15 @@ impl State {
 
 impl SavedService {
     fn of(service: &Service) -> Self {
-        let &Service { meta, id, spec: _, spec_version, previous_version, ref update } = service;
-        Self { meta, id, spec_version, previous_version, update: update.clone() }
+        let &Service { meta, id, spec: _, spec_version, previous_version, ref update, ref endpoint } = service;
+        Self { meta, id, spec_version, previous_version, update: update.clone(), endpoint: endpoint.clone() }
     }
 
     fn with_spec(self, state: &State) -> Result<Service, DecodeError> {
-        let Self { meta, id, spec_version, previous_version, update } = self;
+        let Self { meta, id, spec_version, previous_version, update, endpoint } = self;
         let missing = || DecodeError::Unsound(format!("service {id} has no spec of version {}", spec_version.0));
         let spec = state.revisions.get(id, spec_version).map(Arc::clone).ok_or_else(missing)?;
-        Ok(Service { meta, id, spec, spec_version, previous_version, update })
+        Ok(Service { meta, id, spec, spec_version, previous_version, update, endpoint })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The state itself and what applying an entry gives back. How entries change it is in [`crate::apply`].
 
-use cluster_types::{Cluster, Event, Node, Rejection, Service, Task, Version};
+use cluster_types::{Cluster, Event, Network, Node, Rejection, Service, Task, Version};
 
 use crate::View;
+use crate::addresses::Addresses;
 use crate::loads::Loads;
 use crate::requests::Requests;
 use crate::revisions::Revisions;
@@ -16,8 +17,10 @@ pub struct State {
     pub(crate) nodes: Table<Node>,
     pub(crate) services: Table<Service>,
     pub(crate) tasks: Table<Task>,
+    pub(crate) networks: Table<Network>,
     pub(crate) revisions: Revisions,
     pub(crate) loads: Loads,
+    pub(crate) addresses: Addresses,
     pub(crate) requests: Requests,
 }
 

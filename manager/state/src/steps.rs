@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use cluster_types::{
-    DesiredState, Node, NodeId, NodeStep, Service, ServiceSpec, ServiceStep, Task, TaskState, TaskStatus, TaskStep, Timestamp, Version,
+    DesiredState, Network, NetworkSpec, NetworkStep, Node, NodeId, NodeStep, Service, ServiceSpec, ServiceStep, Task, TaskAddress,
+    TaskState, TaskStatus, TaskStep, Timestamp, Version,
 };
 
 /// One step of a task. `at` is the entry's time; `exists` knows the nodes.
 pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists: impl Fn(NodeId) -> bool) -> Result<(), String> {
     match step {
-        TaskStep::Assign(node) => assign(task, *node, at, exists(*node)),
+        TaskStep::Assign(node, addresses) => assign(task, *node, addresses, at, exists(*node)),
         TaskStep::Explain(error) => explain(task, error, at),
         TaskStep::Desire(desired) => desire(task, *desired),
         TaskStep::Due if task.is_wanted() => desire(task, DesiredState::Running),
@@ -21,7 +22,7 @@ pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists:
 }
 
 /// A task of a global service has its node from the start, and is assigned to that one.
-fn assign(task: &mut Task, node: NodeId, at: Timestamp, exists: bool) -> Result<(), String> {
+fn assign(task: &mut Task, node: NodeId, addresses: &[TaskAddress], at: Timestamp, exists: bool) -> Result<(), String> {
     if task.status.state >= TaskState::Assigned {
         return Err(format!("it has been placed already: its state is {}", task.status.state));
     }
@@ -35,6 +36,7 @@ fn assign(task: &mut Task, node: NodeId, at: Timestamp, exists: bool) -> Result<
         return Err(format!("node {node} does not exist"));
     }
     task.node = Some(node);
+    task.addresses = addresses.to_vec();
     task.status = TaskStatus { state: TaskState::Assigned, at, message: "has a node".to_owned(), error: None, container: None };
     Ok(())
 }
@@ -103,6 +105,12 @@ pub(crate) fn step_node(node: &mut Node, step: &NodeStep) -> Result<(), String> 
         NodeStep::Describe(description) => node.description = description.clone(),
         NodeStep::Status(status) => node.status = status.clone(),
         NodeStep::Seat(seat) => node.manager = seat.clone(),
+        NodeStep::Network(network) => node.network = network.clone(),
+        NodeStep::Number(0) => return Err("nodes are numbered from 1".to_owned()),
+        NodeStep::Number(number) => match node.number {
+            Some(has) if has != *number => return Err(format!("it has the number {has} already")),
+            Some(_) | None => node.number = Some(*number),
+        },
     }
     Ok(())
 }
@@ -111,10 +119,36 @@ pub(crate) fn step_node(node: &mut Node, step: &NodeStep) -> Result<(), String> 
 pub(crate) fn step_service(service: &mut Service, step: &ServiceStep) -> Result<(), String> {
     match step {
         ServiceStep::Update(status) if status.target == service.spec_version => service.update = Some(status.clone()),
+        ServiceStep::Endpoint(endpoint) => service.endpoint = endpoint.clone(),
         ServiceStep::Update(status) => {
             return Err(format!("the update to spec version {} is out of date: {} is current", status.target.0, service.spec_version.0));
         }
     }
+    Ok(())
+}
+
+/// One step of a network.
+pub(crate) fn step_network(network: &mut Network, step: &NetworkStep) -> Result<(), String> {
+    match step {
+        NetworkStep::Claim(number, owner) => match network.blocks.get(number) {
+            Some(has) if has != owner => return Err(format!("block {number} has an owner already")),
+            Some(_) | None => {
+                network.blocks.insert(*number, *owner);
+            }
+        },
+        NetworkStep::Release(number) => {
+            network.blocks.remove(number);
+        }
+    }
+    Ok(())
+}
+
+/// Another spec of a network: only its labels may differ.
+pub(crate) fn respec_network(network: &mut Network, spec: &NetworkSpec) -> Result<(), String> {
+    if (NetworkSpec { labels: network.spec.labels.clone(), ..spec.clone() }) != network.spec {
+        return Err("only the labels of a network can change".to_owned());
+    }
+    network.spec = spec.clone();
     Ok(())
 }
 

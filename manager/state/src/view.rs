@@ -1,10 +1,14 @@
 //! An immutable look at the state, as of one log index. Cheap to take, to clone and to keep: it shares what has not changed since.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use cluster_types::{Cluster, Node, NodeId, Rejection, RequestId, Service, ServiceId, ServiceSpec, Task, TaskId, Version};
+use cluster_types::{
+    Cluster, Network, NetworkId, Node, NodeId, Protocol, Rejection, RequestId, Service, ServiceId, ServiceSpec, Subnet, Task, TaskId,
+    Version,
+};
 
-use crate::{Load, State};
+use crate::{Holder, Load, State};
 
 /// The state as it was at [`View::index`]. All iteration is in a fixed order.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +123,55 @@ impl View {
     /// The tasks on a node, ended ones included, by id.
     pub fn tasks_on_node(&self, node: NodeId) -> impl Iterator<Item = &Arc<Task>> {
         self.state.tasks.index().on_node(node).filter_map(|id| self.task(id))
+    }
+
+    /// A network by its id.
+    #[must_use]
+    pub fn network(&self, id: NetworkId) -> Option<&Arc<Network>> {
+        self.state.networks.get(id)
+    }
+
+    /// All networks by id.
+    pub fn networks(&self) -> impl Iterator<Item = &Arc<Network>> {
+        self.state.networks.rows()
+    }
+
+    /// The network with a name.
+    #[must_use]
+    pub fn network_by_name(&self, name: &str) -> Option<&Arc<Network>> {
+        self.state.networks.index().get(name).and_then(|id| self.network(id))
+    }
+
+    /// The networks whose printed id starts with `prefix`.
+    pub fn networks_by_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Network>> {
+        NetworkId::with_prefix(prefix).into_iter().flat_map(|ids| self.state.networks.range(ids))
+    }
+
+    /// The services whose current spec takes part in a network, by id.
+    pub fn services_in_network(&self, network: NetworkId) -> impl Iterator<Item = &Arc<Service>> {
+        self.state.services.index().in_network(network).filter_map(|id| self.service(id))
+    }
+
+    /// The service that was given an ingress port.
+    #[must_use]
+    pub fn service_publishing(&self, port: u16, protocol: Protocol) -> Option<&Arc<Service>> {
+        self.state.services.index().publishing(port, protocol).and_then(|id| self.service(id))
+    }
+
+    /// The numbers of nodes in the overlay that are taken, in order.
+    pub fn node_numbers(&self) -> impl Iterator<Item = u16> {
+        self.state.nodes.index().numbers()
+    }
+
+    /// Who has an address: a task that is placed and has not ended, or a service.
+    #[must_use]
+    pub fn address_holder(&self, address: Ipv4Addr) -> Option<Holder> {
+        self.state.addresses.get(address)
+    }
+
+    /// The addresses in use in a subnet, in order.
+    pub fn addresses_within(&self, subnet: Subnet) -> impl Iterator<Item = (Ipv4Addr, Holder)> {
+        self.state.addresses.within(subnet)
     }
 
     /// What the tasks on a node take of it: those placed there that have not ended.

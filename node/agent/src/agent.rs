@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::applier::applier;
 use crate::clock::{Clock, SystemClock};
+use crate::data_path::{DataPath, NoDataPath};
 use crate::dial::Dial;
 use crate::ledger::{Ledger, LedgerError};
 use crate::reports::Reports;
@@ -34,12 +36,14 @@ pub struct AgentConfig {
     pub dial: Arc<dyn Dial>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What carries the node's traffic.
+    pub data_path: Arc<dyn DataPath>,
     /// The kernel's boot id: another one than in the ledger means that the host has restarted.
     pub boot_id: String,
 }
 
 impl AgentConfig {
-    /// A configuration with the system's clock, and nothing kept on disk.
+    /// A configuration with the system's clock, nothing kept on disk, and no traffic to carry.
     pub fn new(node: NodeId, dial: Arc<dyn Dial>, managers: Vec<String>) -> Self {
         Self {
             node,
@@ -48,6 +52,7 @@ impl AgentConfig {
             managers,
             dial,
             clock: Arc::new(SystemClock),
+            data_path: Arc::new(NoDataPath),
             boot_id: String::new(),
         }
     }
@@ -121,6 +126,8 @@ impl Agent {
         let (commands, heard) = mpsc::channel(COMMANDS);
         let (status, watched) = watch::channel(AgentStatus::default());
         let stop = CancellationToken::new();
+        let report = config.data_path.report();
+        let (views, applier) = applier(config.data_path);
         let connector = Connector {
             dial: config.dial,
             describe: config.describe,
@@ -134,6 +141,8 @@ impl Agent {
             book,
             fence,
             removal: Removal::default(),
+            views,
+            report,
         };
         let worker = WorkerConfig {
             node: config.node,
@@ -153,6 +162,12 @@ impl Agent {
             }
         });
         spawn(&tasks, &stop, connector.run());
+        spawn(&tasks, &stop, {
+            let stop = stop.clone();
+            async move {
+                stop.run_until_cancelled(applier.run()).await;
+            }
+        });
         tasks.close();
         Ok(Self { status: watched, reports, stop, tasks })
     }

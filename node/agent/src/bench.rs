@@ -1,6 +1,7 @@
 //! A fleet of fake agents in one process: real sessions, real task machines, no containers and no disk. For `cluster bench agents` and for
 //! load tests of managers.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -129,7 +130,15 @@ async fn start_one(number: usize, node: FleetNode, managers: Vec<String>) -> Res
         // Room for many tasks, so that no reservation is in the way.
         capacity: Reservation { nano_cpus: 64_000_000_000, memory: 256 << 30 },
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_address: data_address(number),
     };
+    // Views cost the managers what they cost them for real nodes, and are acknowledged at once: there is no data path.
     let config = AgentConfig { describe: Arc::new(describe), ..AgentConfig::new(node.node, node.dial, managers) };
     Ok((Agent::start(config, Arc::clone(&runtime) as Arc<dyn cluster_runtime::Runtime>).await?, runtime))
+}
+
+/// Of the range for benchmarks: nobody is there. With addresses the nodes are peers of each other, as real ones are.
+fn data_address(number: usize) -> Option<Ipv4Addr> {
+    const RANGE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 0);
+    Some(Ipv4Addr::from(u32::from(RANGE) + u32::try_from(number % (1 << 17)).ok()?))
 }

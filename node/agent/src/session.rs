@@ -6,16 +6,18 @@
 mod book;
 mod fence;
 mod link;
+mod news;
 mod removal;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use cluster_types::NodeDescription;
+use cluster_types::{NodeDescription, NodeNetwork};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{AgentStatus, Presence};
+use crate::applier::Views;
 use crate::dial::Dial;
 use crate::reports::Reports;
 use crate::worker::Command;
@@ -40,6 +42,10 @@ pub(crate) struct Connector {
     pub(crate) book: Book,
     pub(crate) fence: Fence,
     pub(crate) removal: Removal,
+    /// What is known of the cluster's network, over all sessions.
+    pub(crate) views: Views,
+    /// How the data path is.
+    pub(crate) report: watch::Receiver<NodeNetwork>,
 }
 
 impl Connector {
@@ -88,6 +94,7 @@ impl Connector {
 
     async fn removed(&self, reason: String) {
         tracing::error!(%reason, "this node is no longer of the cluster: its containers are stopped");
+        self.views.forget();
         // A worker that is gone has nothing left to stop.
         let _ = self.commands.send(Command::Evict).await;
         self.status.send_modify(|status| status.presence = Presence::Removed { reason });

@@ -1,7 +1,8 @@
 //! Under which address other nodes reach this one: what the user said, else what the machine suggests, with the reason.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _, UdpSocket};
 
+use cluster_network::rules::{LINK_PREFIX, OVERLAY_PREFIX};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
@@ -12,6 +13,15 @@ pub struct Advertise {
     pub address: SocketAddr,
     /// For people.
     pub reason: String,
+}
+
+/// Where the overlay's packets to a node go: its address, when that is of IPv4.
+#[must_use]
+pub fn underlay(advertise: SocketAddr) -> Option<Ipv4Addr> {
+    match advertise.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// Why there is no address.
@@ -72,13 +82,18 @@ fn source_towards(target: SocketAddr) -> Option<IpAddr> {
     socket.local_addr().ok().map(|address| address.ip())
 }
 
-/// The machine's IPv4 addresses on links that are up, without loopbacks and links of containers.
+/// Whether a link was made by a daemon of this machine.
+pub(crate) fn is_own_link(name: &str) -> bool {
+    [LINK_PREFIX, OVERLAY_PREFIX].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The machine's IPv4 addresses on links that are up, without loopbacks and the daemons' own links.
 fn addresses() -> Vec<(String, IpAddr)> {
     let links = getifaddrs().into_iter().flatten();
     let usable = links.filter(|link| {
         link.flags.contains(InterfaceFlags::IFF_UP)
             && !link.flags.contains(InterfaceFlags::IFF_LOOPBACK)
-            && !link.interface_name.starts_with(cluster_network::rules::LINK_PREFIX)
+            && !is_own_link(&link.interface_name)
     });
     usable.filter_map(|link| Some((link.interface_name.clone(), IpAddr::V4(link.address?.as_sockaddr_in()?.ip())))).collect()
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use cluster_network::Subnet;
 use serde::{Deserialize, Serialize};
 
 /// Where the file is when nobody says otherwise; it may be missing there.
@@ -53,8 +52,6 @@ pub struct Settings {
     pub runtime: Option<RuntimeKind>,
     /// How the log looks.
     pub log_format: Option<LogFormat>,
-    /// Addresses of this host's containers.
-    pub container_subnet: Option<String>,
     /// Registries, as `host[:port]`, that may be spoken to without TLS.
     pub insecure_registries: Option<Vec<String>>,
     /// How long a node certificate is valid, in seconds. 90 days unless set; tests set seconds.
@@ -76,8 +73,6 @@ pub struct DaemonConfig {
     pub runtime: RuntimeKind,
     /// How the log looks.
     pub log_format: LogFormat,
-    /// Addresses of this host's containers.
-    pub container_subnet: Subnet,
     /// Registries that may be spoken to without TLS.
     pub insecure_registries: Vec<String>,
     /// How long a node certificate is valid.
@@ -137,7 +132,6 @@ impl Settings {
             advertise_addr: self.advertise_addr.or(file.advertise_addr),
             runtime: self.runtime.or(file.runtime),
             log_format: self.log_format.or(file.log_format),
-            container_subnet: self.container_subnet.or(file.container_subnet),
             insecure_registries: self.insecure_registries.or(file.insecure_registries),
             certificate_seconds: self.certificate_seconds.or(file.certificate_seconds),
         }
@@ -151,8 +145,6 @@ impl Settings {
         /// Shorter ones would be renewed all the time.
         const SHORTEST_CERTIFICATE: u64 = 10;
         const NINETY_DAYS: u64 = 90 * 24 * 3600;
-        let subnet = self.container_subnet.map_or(Ok(Subnet::DEFAULT), |text| text.parse());
-        let container_subnet = subnet.map_err(|error| ConfigError::Value { setting: "container-subnet", reason: error.to_string() })?;
         let seconds = self.certificate_seconds.unwrap_or(NINETY_DAYS);
         if seconds < SHORTEST_CERTIFICATE {
             let reason = format!("{seconds} s is less than {SHORTEST_CERTIFICATE} s");
@@ -172,7 +164,6 @@ impl Settings {
             advertise: self.advertise_addr,
             runtime: self.runtime.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
-            container_subnet,
             insecure_registries: self.insecure_registries.unwrap_or_default(),
             certificate_life: std::time::Duration::from_secs(seconds),
         })
@@ -201,8 +192,8 @@ mod tests {
         let error = Settings::read(Some(&path)).unwrap_err().to_string();
         assert!(error.contains("line 1") && error.contains("sokcet"), "{error}");
         assert!(Settings::read(Some(&dir.path().join("none"))).is_err());
-        let wrong = Settings { container_subnet: Some("10.0.0.0".to_owned()), ..Settings::default() };
-        assert!(wrong.complete().unwrap_err().to_string().starts_with("container-subnet"));
+        let wrong = Settings { certificate_seconds: Some(9), ..Settings::default() };
+        assert!(wrong.complete().unwrap_err().to_string().starts_with("certificate-seconds"));
         let relative: Settings = toml::from_str("data-dir = \"state\"").unwrap();
         let error = relative.complete().unwrap_err().to_string();
         assert!(error.starts_with("data-dir: `state`"), "{error}");

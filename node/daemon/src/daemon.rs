@@ -74,10 +74,10 @@ async fn serve(config: DaemonConfig) -> Result<(), DaemonError> {
     private_directory(&config.data_dir).map_err(DaemonError::host("opening the data directory"))?;
     let _lock = lock(&config)?;
     let listener = socket::listen(&config.socket).map_err(DaemonError::host("opening the socket"))?;
-    let (runtime, images) = containers::open(&config).await?;
+    let containers = containers::open(&config).await?;
     let identities = IdentityStore::new(&config.data_dir);
     let stored = identities.load().map_err(DaemonError::host("reading this node's identity"))?;
-    let host = Host { config, runtime, images, identities, control: Gate::closed(no_manager) };
+    let host = Host { config, containers, identities, control: Gate::closed(no_manager) };
     let member = match stored {
         Some(identity) => Some(Member::start(&host, identity).await?),
         None => None,

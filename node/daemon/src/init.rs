@@ -3,15 +3,15 @@
 use cluster_api::pb;
 use cluster_manager::{Birth, NewCluster, SystemClock, ca};
 use cluster_raft::Raft;
-use cluster_types::Role;
+use cluster_types::{NetworkPool, Role};
 
 use crate::address::{self, Advertise};
 use crate::error::DaemonError;
 use crate::host::Host;
 use crate::identity_store::StoredIdentity;
-use crate::machine;
 use crate::manager_side::{Port, raft_config};
 use crate::member::{Member, remove_raft};
+use crate::{machine, pool};
 
 /// Raft's id of the first manager.
 const FIRST: u64 = 1;
@@ -20,13 +20,14 @@ const FIRST: u64 = 1;
 /// try would trip over.
 ///
 /// # Errors
-/// When there is no address, or the port or disk cannot be used.
+/// When there is no address, the pool of addresses is no good here, or the port or disk cannot be used.
 pub(crate) async fn init(host: &Host, request: pb::InitRequest) -> Result<(Member, pb::InitResponse), DaemonError> {
     let asked = Some(request.advertise_address).filter(|asked| !asked.is_empty()).or_else(|| host.config.advertise.clone());
     let advertise =
         address::choose(asked.as_deref(), host.config.listen.port(), None).map_err(DaemonError::host("finding this node's address"))?;
+    let network = pool::choose(request.network.unwrap_or_default(), &pool::taken(advertise.address))?;
     remove_raft(&host.config.data_dir)?;
-    let new = make(host, request.name, &advertise)?;
+    let new = make(host, request.name, &advertise, network)?;
     let credentials = new.credentials().map_err(DaemonError::host("making this node's certificate"))?;
     let identity = StoredIdentity {
         certificate: new.certificate_pem.clone(),
@@ -45,10 +46,15 @@ pub(crate) async fn init(host: &Host, request: pb::InitRequest) -> Result<(Membe
     Ok((Member::first(host, identity, credentials, raft, port).await?, response))
 }
 
-fn make(host: &Host, name: String, advertise: &Advertise) -> Result<NewCluster, DaemonError> {
+fn make(host: &Host, name: String, advertise: &Advertise, network: NetworkPool) -> Result<NewCluster, DaemonError> {
     let name = if name.is_empty() { generated_name() } else { name };
-    let birth =
-        Birth { name, description: machine::describe(), address: advertise.address, certificate_lifetime: host.config.certificate_life };
+    let birth = Birth {
+        name,
+        description: machine::describe(address::underlay(advertise.address)),
+        address: advertise.address,
+        certificate_lifetime: host.config.certificate_life,
+        network,
+    };
     NewCluster::make(birth, &SystemClock::default()).map_err(DaemonError::host("making the certificate authority"))
 }
 

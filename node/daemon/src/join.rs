@@ -1,5 +1,8 @@
 //! `cluster join`: this node enters a cluster. Each check is told before anything is kept; a failure leaves the node outside.
 
+mod overlay;
+mod verdict;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cluster_api::pb::ca_client::CaClient;
@@ -29,7 +32,8 @@ pub(crate) type Tell<'a> = &'a (dyn Fn(&str, String) + Send + Sync);
 /// Enters the cluster that the token names, through the manager at the address.
 ///
 /// # Errors
-/// When the token is none or not this cluster's, the manager cannot be reached, the clock is off, or the managers refuse.
+/// When the token is none or not this cluster's, the manager cannot be reached, the clock is off, the cluster's addresses are not free here,
+/// the overlay's packets do not pass, or the managers refuse.
 pub(crate) async fn join(host: &Host, request: &pb::JoinRequest, tell: Tell<'_>) -> Result<Member, DaemonError> {
     let token: JoinToken = request.token.parse().map_err(|error: cluster_types::token::InvalidToken| {
         DaemonError::Manager(ApiError::new(Kind::Invalid, code::TOKEN, error.to_string()))
@@ -41,7 +45,9 @@ pub(crate) async fn join(host: &Host, request: &pb::JoinRequest, tell: Tell<'_>)
     let advertise =
         address::choose(asked, host.config.listen.port(), Some(manager)).map_err(DaemonError::host("finding this node's address"))?;
     tell("address", format!("{} ({})", advertise.address, advertise.reason));
-    let identity = admit(channel, request, &advertise, manager.to_string()).await?;
+    let manager = manager.to_string();
+    overlay::Asked { channel: &channel, manager: &manager, token: &request.token, advertise: &advertise }.check(host, tell).await?;
+    let identity = admit(channel, request, &advertise, manager).await?;
     tell("certificate", format!("issued: this node is a {}", role_word(token.role)));
     enter(host, identity).await
 }
@@ -105,7 +111,7 @@ async fn admit(
     let issue = pb::IssueRequest {
         token: request.token.clone(),
         csr_pem,
-        description: Some(pb::NodeDescription::from(&machine::describe())),
+        description: Some(pb::NodeDescription::from(&machine::describe(address::underlay(advertise.address)))),
         advertise_address: advertise.address.to_string(),
     };
     let mut client = CaClient::new(channel);

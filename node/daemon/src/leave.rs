@@ -1,4 +1,7 @@
-//! `cluster leave`: this node goes for good. Its containers are removed, then everything that it knew of the cluster.
+//! `cluster leave`: this node goes for good. Its containers are removed, then the ways to other nodes, then everything that it knew of the
+//! cluster.
+
+use cluster_types::{Version, ViewItems};
 
 use crate::error::DaemonError;
 use crate::host::Host;
@@ -18,6 +21,7 @@ pub(crate) async fn leave(host: &Host, member: Member, force: bool) -> Result<()
     }
     member.stop(host).await;
     remove_containers(host).await;
+    close_ways(host).await;
     if let Err(error) = forget(host) {
         tracing::error!(%error, "not everything of the old cluster could be removed");
     }
@@ -25,10 +29,17 @@ pub(crate) async fn leave(host: &Host, member: Member, force: bool) -> Result<()
 }
 
 async fn remove_containers(host: &Host) {
-    for task in host.runtime.list().await.unwrap_or_default() {
-        if let Err(error) = host.runtime.remove(task).await {
+    for task in host.containers.runtime.list().await.unwrap_or_default() {
+        if let Err(error) = host.containers.runtime.remove(task).await {
             tracing::warn!(%task, %error, "a container could not be removed");
         }
+    }
+}
+
+/// A node of no cluster has an empty view: no overlay, no published ports, no routes to other nodes.
+async fn close_ways(host: &Host) {
+    if let Err(error) = host.containers.data_path.apply(&ViewItems::new(), Version::default()).await {
+        tracing::warn!(%error, "not everything of the old cluster's network could be removed");
     }
 }
 

@@ -8,6 +8,7 @@ pub mod address;
 pub mod config;
 mod containers;
 mod daemon;
+mod data_path;
 mod dial;
 pub mod error;
 mod gate;
@@ -22,6 +23,9 @@ pub mod machine;
 mod manager_side;
 mod managers;
 mod member;
+mod names;
+mod pool;
+mod prober;
 mod renewal;
 pub mod socket;
 

@@ -35,7 +35,7 @@ impl Local {
     }
 
     fn images(&self) -> Result<&ImageStore, DaemonError> {
-        self.daemon.host.images.as_ref().ok_or(DaemonError::NoImages)
+        self.daemon.host.containers.images.as_ref().ok_or(DaemonError::NoImages)
     }
 }
 
@@ -45,7 +45,7 @@ impl pb::local_server::Local for Local {
     type PullImageStream = ReceiverStream<Result<pb::PullImageResponse, Status>>;
 
     async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {
-        let containers = self.daemon.host.runtime.list().await.map_or(0, |list| list.len());
+        let containers = self.daemon.host.containers.runtime.list().await.map_or(0, |list| list.len());
         let mut status = pb::StatusResponse {
             hostname: machine::hostname(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,17 +1,19 @@
 //! What this machine is: name, platform, capacity and boot. Read from the kernel at each call.
 
 use std::fs;
+use std::net::Ipv4Addr;
 
 use cluster_types::{NodeDescription, Platform, Reservation};
 
-/// What the agent tells the managers about the machine.
+/// What the agent tells the managers about the machine. Other nodes send their containers' traffic to `data_address`.
 #[must_use]
-pub fn describe() -> NodeDescription {
+pub fn describe(data_address: Option<Ipv4Addr>) -> NodeDescription {
     NodeDescription {
         hostname: hostname(),
         platform: Platform { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
         capacity: Reservation { nano_cpus: cpus() * 1_000_000_000, memory: memory() },
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_address,
     }
 }
 
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_machine_has_a_name_processors_and_memory() {
-        let machine = describe();
+        let machine = describe(None);
         assert!(!machine.hostname.is_empty() && machine.capacity.nano_cpus > 0 && machine.capacity.memory > 0);
         assert_eq!(machine.platform.os, "linux");
         assert!(!boot_id().is_empty());

@@ -1,6 +1,7 @@
 //! A node's manager side: its TLS port, its part of Raft, and the manager over both. Started when the node's certificate says manager and
 //! stopped when it no longer does.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cluster_api::guard::GuardLayer;
@@ -18,7 +19,9 @@ use crate::config::DaemonConfig;
 use crate::dial::ManagerDial;
 use crate::error::DaemonError;
 use crate::gate::Gate;
+use crate::host::Host;
 use crate::identity_store::StoredIdentity;
+use crate::prober;
 
 /// What the port of a manager that has no seat yet answers: there is somebody, but no service.
 fn not_yet() -> Status {
@@ -68,12 +71,14 @@ impl Port {
 }
 
 impl ManagerSide {
-    /// Starts the manager over its part of Raft and puts it behind the port, and behind `local` for this host's socket.
-    pub(crate) fn start(config: &DaemonConfig, raft: Raft, credentials: &Credentials, port: Port, local: &Gate) -> Self {
-        let settings = ManagerConfig { certificate_lifetime: config.certificate_life, ..ManagerConfig::default() };
+    /// Starts the manager over its part of Raft and puts it behind the port, and behind this host's socket. `advertise` is its
+    /// node's address.
+    pub(crate) fn start(host: &Host, raft: Raft, credentials: &Credentials, port: Port, advertise: SocketAddr) -> Self {
+        let (certificate_lifetime, prober) = (host.config.certificate_life, prober::of(host, advertise));
+        let settings = ManagerConfig { certificate_lifetime, prober, ..ManagerConfig::default() };
         let manager = Manager::start(settings, raft, credentials.clone());
         port.gate.open(guarded(manager.serve(), &manager));
-        local.open(guarded(manager.control(), &manager));
+        host.control.open(guarded(manager.control(), &manager));
         Self { manager, port }
     }
 

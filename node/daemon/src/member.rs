@@ -17,7 +17,7 @@ use crate::error::DaemonError;
 use crate::host::Host;
 use crate::identity_store::StoredIdentity;
 use crate::manager_side::{ManagerSide, Port, raft_config};
-use crate::{machine, managers};
+use crate::{address, machine, managers};
 
 /// A node that is in a cluster.
 pub(crate) struct Member {
@@ -56,7 +56,7 @@ impl Member {
         raft: Raft,
         port: Port,
     ) -> Result<Self, DaemonError> {
-        let manager = ManagerSide::start(&host.config, raft, &credentials, port, &host.control);
+        let manager = ManagerSide::start(host, raft, &credentials, port, identity.advertise);
         let agent = start_agent(host, &identity, &credentials).await?;
         Ok(Self { identity, credentials, agent, manager: Some(manager), renewals_seen: 0 })
     }
@@ -117,7 +117,7 @@ impl Member {
         };
         let config = raft_config(&host.config, &self.identity, &self.credentials, raft_id);
         let raft = Raft::start(config).await.map_err(DaemonError::host("starting Raft"))?;
-        self.manager = Some(ManagerSide::start(&host.config, raft, &self.credentials, port, &host.control));
+        self.manager = Some(ManagerSide::start(host, raft, &self.credentials, port, self.identity.advertise));
         Ok(())
     }
 
@@ -199,9 +199,14 @@ pub(crate) fn credentials(identity: &StoredIdentity) -> Result<Credentials, Daem
 async fn start_agent(host: &Host, identity: &StoredIdentity, credentials: &Credentials) -> Result<Agent, DaemonError> {
     let mut config = AgentConfig::new(credentials.identity().node, Arc::new(credentials.clone()), identity.managers.clone());
     config.data_dir = Some(host.config.data_dir.join("agent"));
-    config.describe = Arc::new(machine::describe);
+    let underlay = address::underlay(identity.advertise);
+    if let (Some(network), Some(underlay)) = (&host.containers.network, underlay) {
+        network.set_underlay(underlay);
+    }
+    config.describe = Arc::new(move || machine::describe(underlay));
+    config.data_path = Arc::clone(&host.containers.data_path);
     config.boot_id = machine::boot_id();
-    Agent::start(config, Arc::clone(&host.runtime)).await.map_err(DaemonError::host("starting the agent"))
+    Agent::start(config, Arc::clone(&host.containers.runtime)).await.map_err(DaemonError::host("starting the agent"))
 }
 
 /// Removes the log of a seat that this node no longer has.

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use cluster_types::{PublishedPort, TaskId};
+use cluster_types::{PublishedPort, TaskAddress, TaskId};
 use serde::{Deserialize, Serialize};
 
 use crate::NetworkError;
@@ -16,10 +15,17 @@ use crate::NetworkError;
 pub struct Attachment {
     /// File of its network namespace.
     pub netns: PathBuf,
-    /// Its address.
-    pub address: Ipv4Addr,
+    /// Its address in each of its networks.
+    pub addresses: Vec<TaskAddress>,
     /// Its host-mode ports, with their real numbers.
     pub ports: Vec<PublishedPort>,
+}
+
+/// An attachment with the number that its link and its namespace are named after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) index: u32,
+    pub(crate) attachment: Attachment,
 }
 
 /// The attachments of a host on disk.
@@ -35,14 +41,14 @@ impl Ledger {
     }
 
     /// Everything that is recorded; what cannot be read is dropped, its namespace is then unknown and goes.
-    pub(crate) fn load(&self) -> Result<BTreeMap<TaskId, Attachment>, NetworkError> {
+    pub(crate) fn load(&self) -> Result<BTreeMap<TaskId, Record>, NetworkError> {
         let entries = fs::read_dir(&self.dir).map_err(NetworkError::file("reading the attachments"))?;
         Ok(entries.flatten().filter_map(|entry| load(&entry.path())).collect())
     }
 
-    pub(crate) fn save(&self, task: TaskId, attachment: &Attachment) -> Result<(), NetworkError> {
+    pub(crate) fn save(&self, task: TaskId, record: &Record) -> Result<(), NetworkError> {
         let step = "saving an attachment";
-        let text = serde_json::to_vec(attachment).map_err(NetworkError::kernel(step))?;
+        let text = serde_json::to_vec(record).map_err(NetworkError::kernel(step))?;
         let (path, fresh) = (self.path(task), self.dir.join(format!(".{task}")));
         let write = || -> std::io::Result<()> {
             fs::File::create(&fresh)?.write_all(&text)?;
@@ -60,7 +66,7 @@ impl Ledger {
     }
 }
 
-fn load(path: &Path) -> Option<(TaskId, Attachment)> {
+fn load(path: &Path) -> Option<(TaskId, Record)> {
     let task = path.file_name()?.to_str()?.parse().ok()?;
     Some((task, serde_json::from_slice(&fs::read(path).ok()?).ok()?))
 }

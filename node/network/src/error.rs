@@ -2,9 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use cluster_types::Protocol;
-
-use crate::Subnet;
+use cluster_types::{NetworkId, Protocol, TaskId};
 
 /// Why a container has no network.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +18,20 @@ pub enum NetworkError {
     /// No port of the automatic range is free.
     #[error("no port from 30000 to 32767 is free on this host")]
     NoPort,
-    /// Every address of the subnet is used.
-    #[error("no address of {0} is free on this host: start the daemon with a larger --container-subnet")]
-    NoAddress(Subnet),
+    /// Another task on this host still has the address.
+    #[error("address {address} is still in use on this host by task {task}, which did not end in time", task = task.short())]
+    AddressTaken {
+        /// The address.
+        address: Ipv4Addr,
+        /// Who has it.
+        task: TaskId,
+    },
+    /// The managers did not tell of a network in time.
+    #[error("network {network} is not known on this host: its managers did not tell of it in time", network = .0.short())]
+    UnknownNetwork(NetworkId),
+    /// The network of this host was taken down.
+    #[error("the container network of this host is closed")]
+    Closed,
     /// A step with the kernel failed.
     #[error("{step}: {reason}")]
     Kernel {
@@ -42,9 +51,6 @@ pub enum NetworkError {
     /// `nft` refused the rules.
     #[error("nft refused the rules: {0}")]
     Rules(String),
-    /// An address outside of the subnet was recorded.
-    #[error("the recorded address {0} is not of this host's subnet")]
-    Foreign(Ipv4Addr),
 }
 
 impl NetworkError {

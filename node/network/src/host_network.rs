@@ -1,33 +1,55 @@
-//! The network of one host's containers: gives each an attachment and takes it back. One for each daemon; everything it makes is named
-//! after the daemon's tag or lies under its directory, so that several daemons on one machine do not meet.
+//! The network of one host's containers: gives each an attachment and takes it back, and makes the kernel carry out the network view. One
+//! for each daemon; everything it makes is named after the daemon's tag or lies under its directory, so that several daemons on one
+//! machine do not meet.
 //!
-//! A few namespaces are always prepared, so that a start does not wait for the kernel.
+//! The runtime attaches and detaches; the agent applies views and reads the report; the resolver asks who asks. `settle` brings the kernel
+//! where the view wants it, `audit` looks every two seconds whether it still is there.
+
+mod attach;
+mod audit;
+mod audit_rules;
+mod open;
+mod pool;
+mod settle;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fs::File;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError, RwLock};
 
-use cluster_types::{PublishMode, PublishedPort, TaskId};
-use tokio::sync::Mutex;
+use cluster_types::{NetworkId, NodeNetwork, PublishedPort, TaskAddress, TaskId, Version, ViewItem, ViewItems};
+use tokio::sync::{Mutex, Notify, watch};
 
-use crate::attachment::{Attachment, Ledger};
-use crate::link::{self, Plug};
+use crate::attachment::{Attachment, Ledger, Record};
+use crate::conntrack::{self, Which};
+use crate::fabric::{Fabric, Underlay, kernel};
+use crate::ingress::Ingress;
+use crate::netfilter::Netfilter;
+use crate::places::{MAIN_TABLE, Places, RESOLVER};
 use crate::port::HeldPort;
-use crate::rules::{self, Forward, LINK_PREFIX};
-use crate::{NetworkError, Subnet, namespace, nft};
-
-/// Namespaces that wait for a container.
-const PREPARED: usize = 4;
+use crate::rules::{Draft, Ruleset};
+use crate::saved_view::SavedView;
+use crate::{NetworkError, nft};
+use audit_rules::Guard;
+use pool::Prepared;
 
 /// How a host's network is set up.
 #[derive(Debug, Clone)]
 pub struct NetworkConfig {
     /// Up to 7 letters and digits that name this daemon on the machine.
     pub tag: String,
-    /// Addresses of its containers.
-    pub subnet: Subnet,
     /// Where its files are.
     pub dir: PathBuf,
+}
+
+/// Who asks the resolver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// The task.
+    pub task: TaskId,
+    /// The networks that it is in.
+    pub networks: Vec<NetworkId>,
 }
 
 /// The network of one host's containers. Clones share it.
@@ -38,210 +60,174 @@ pub struct HostNetwork {
 
 struct Shared {
     config: NetworkConfig,
+    places: Places,
     ledger: Ledger,
+    saved: SavedView,
+    /// The host's own network namespace.
+    host: File,
     handle: rtnetlink::Handle,
+    /// For the generation of the rules: never waits.
+    rules: Netfilter,
+    /// For the table of connections: may take a while.
+    connections: Arc<Netfilter>,
+    underlay: StdMutex<Option<Ipv4Addr>>,
+    view: watch::Sender<Arc<ViewItems>>,
+    askers: RwLock<BTreeMap<Ipv4Addr, Asker>>,
+    report: watch::Sender<NodeNetwork>,
+    /// Told when an address came free or a network became known.
+    moved: Notify,
     state: Mutex<State>,
 }
 
-/// What is given and what waits. Its lock is held over the kernel's steps: they are short, and two containers must not get one address.
+/// What is given, what waits, and what the kernel was told. Its lock is held over the kernel's steps: they are short, and two containers
+/// must not get one link.
 #[derive(Default)]
 struct State {
-    attached: BTreeMap<TaskId, Attachment>,
+    attached: BTreeMap<TaskId, Record>,
     held: BTreeMap<TaskId, Vec<HeldPort>>,
-    prepared: Vec<u32>,
+    prepared: Vec<Prepared>,
     used: BTreeSet<u32>,
+    last: u32,
+    ingress: Ingress,
+    underlay: Option<Underlay>,
+    rules: Draft,
+    guard: Guard,
+    fabric: Fabric,
+    /// Whether `fabric` is what the kernel was told last.
+    known: bool,
+    /// Whether the kernel is where the view wants it.
+    settled: bool,
     closed: bool,
 }
 
 impl HostNetwork {
-    /// Takes over what an earlier life of the daemon left, removes what nobody owns, and writes the rules.
+    /// Applies a whole view: the kernel is where it wants it when this returns, and all rules change at one instant. Cheap when nothing
+    /// changed.
     ///
     /// # Errors
-    /// When the kernel, `nft` or the directory cannot be used.
-    pub async fn open(config: NetworkConfig) -> Result<Self, NetworkError> {
-        let ledger = Ledger::open(config.dir.join("attachments"))?;
-        std::fs::create_dir_all(config.dir.join("netns")).map_err(NetworkError::file("making the directory of namespaces"))?;
-        std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").map_err(NetworkError::file("turning IP forwarding on"))?;
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(NetworkError::kernel("opening netlink"))?;
-        tokio::spawn(connection);
-        let network = Self { shared: Arc::new(Shared { config, ledger, handle, state: Mutex::default() }) };
-        {
-            let mut state = network.shared.state.lock().await;
-            network.adopt(&mut state)?;
-            network.write_rules(&state).await?;
-        }
-        network.refill();
-        Ok(network)
-    }
-
-    /// Gives a task its namespace, address and ports. Asked again, it gives the same.
-    ///
-    /// # Errors
-    /// When a port is taken, no address is free, or the kernel refuses.
-    pub async fn attach(&self, task: TaskId, ports: &[PublishedPort]) -> Result<Attachment, NetworkError> {
+    /// When the kernel refuses something; the rest is done, and the audit tries again.
+    pub async fn apply(&self, items: &ViewItems, version: Version) -> Result<(), NetworkError> {
         let mut state = self.shared.state.lock().await;
-        if let Some(attachment) = state.attached.get(&task) {
-            return Ok(attachment.clone());
+        if state.closed {
+            return Err(NetworkError::Closed);
         }
-        let held: Vec<HeldPort> =
-            ports.iter().filter(|port| port.mode == PublishMode::Host).map(|port| HeldPort::take(*port)).collect::<Result<_, _>>()?;
-        let index = match state.prepared.pop() {
-            Some(index) => index,
-            None => self.prepare(&mut state).await?,
-        };
-        let attachment =
-            Attachment { netns: self.netns(index), address: self.address(index)?, ports: held.iter().map(|held| held.port).collect() };
-        self.shared.ledger.save(task, &attachment)?;
-        state.attached.insert(task, attachment.clone());
-        if !held.is_empty() {
-            state.held.insert(task, held);
-            if let Err(error) = self.write_rules(&state).await {
-                self.take_back(&mut state, task).await;
-                return Err(error);
-            }
+        let old = self.view();
+        let same = *old == *items;
+        if same && state.settled && state.underlay.as_ref().map(|underlay| underlay.address) == self.underlay() {
+            return Ok(());
+        }
+        let mut saving = None;
+        if !same {
+            let view = Arc::new(items.clone());
+            self.shared.view.send_replace(Arc::clone(&view));
+            let network = self.clone();
+            // While the kernel is told: with thousands of services, either takes some time.
+            let save = move || network.shared.saved.save(version, network.underlay(), &view);
+            saving = Some(tokio::task::spawn_blocking(save));
+        }
+        let result = self.settle(&mut state).await;
+        if let Some(saving) = saving
+            && let Err(error) = saving.await.unwrap_or_else(|error| Err(NetworkError::kernel("saving the network view")(error)))
+        {
+            // Traffic is not held up by a full disk.
+            tracing::warn!(%error, "the network view is not on disk");
         }
         drop(state);
-        self.refill();
-        Ok(attachment)
+        self.shared.moved.notify_waiters();
+        self.forget_connections(gone(&old, items), Which::LedByUdp).await;
+        result
     }
 
-    /// Takes back what a task was given. Nothing happens when it has nothing.
-    ///
-    /// # Errors
-    /// When the rules cannot be written; the namespace is gone all the same.
-    pub async fn detach(&self, task: TaskId) -> Result<(), NetworkError> {
-        let mut state = self.shared.state.lock().await;
-        if self.take_back(&mut state, task).await { self.write_rules(&state).await } else { Ok(()) }
+    /// Says where the other hosts' packets come to. The daemon calls it before it applies views.
+    pub fn set_underlay(&self, address: Ipv4Addr) {
+        *self.shared.underlay.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
-    /// Removes everything: no interface, rule or namespace of this daemon stays.
+    /// What the node says of its data path.
+    #[must_use]
+    pub fn report(&self) -> watch::Receiver<NodeNetwork> {
+        self.shared.report.subscribe()
+    }
+
+    /// Which task has an address, and in which networks it is.
+    #[must_use]
+    pub fn asker(&self, address: Ipv4Addr) -> Option<Asker> {
+        self.shared.askers.read().unwrap_or_else(PoisonError::into_inner).get(&address).cloned()
+    }
+
+    /// The view that is applied.
+    #[must_use]
+    pub fn view(&self) -> Arc<ViewItems> {
+        Arc::clone(&self.shared.view.borrow())
+    }
+
+    /// Removes everything: no interface, rule, route or namespace of this daemon stays.
     pub async fn close(&self) {
         let mut state = self.shared.state.lock().await;
         state.closed = true;
         for task in state.attached.keys().copied().collect::<Vec<_>>() {
             self.take_back(&mut state, task).await;
         }
-        for index in std::mem::take(&mut state.prepared) {
-            self.destroy(index).await;
+        for prepared in std::mem::take(&mut state.prepared) {
+            self.destroy(&mut state, prepared.index).await;
         }
-        state.used.clear();
-        let table = self.table();
-        if let Err(error) = nft::apply(&format!("table ip {table}\ndelete table ip {table}\n")).await {
+        state.ingress.clear();
+        self.shared.saved.forget();
+        let empty = Ruleset { table: self.shared.places.table.clone(), ..Ruleset::default() };
+        if let Err(error) = nft::apply(&empty.document()).await {
             tracing::warn!(%error, "the rules could not be removed");
         }
-    }
-
-    /// Whether ports had to be taken back with it.
-    async fn take_back(&self, state: &mut State, task: TaskId) -> bool {
-        if let Some(attachment) = state.attached.remove(&task) {
-            self.shared.ledger.forget(task);
-            if let Some(index) = self.shared.config.subnet.index(attachment.address) {
-                self.destroy(index).await;
-                state.used.remove(&index);
-            }
+        if let Err(error) = self.tear_down().await {
+            tracing::warn!(%error, "the overlay could not be removed");
         }
-        state.held.remove(&task).is_some()
     }
 
-    /// Ends a namespace and its link.
-    async fn destroy(&self, index: u32) {
-        link::unplug(&self.shared.handle, &self.link(index)).await;
-        namespace::remove(&self.netns(index));
-    }
-
-    fn link(&self, index: u32) -> String {
-        format!("{LINK_PREFIX}{}{index:x}", self.shared.config.tag)
-    }
-
-    /// Takes over recorded attachments whose namespace lives; every other namespace file goes.
-    fn adopt(&self, state: &mut State) -> Result<(), NetworkError> {
-        for (task, attachment) in self.shared.ledger.load()? {
-            let index = self.shared.config.subnet.index(attachment.address);
-            let Some(index) = index.filter(|_| namespace::is_alive(&attachment.netns)) else {
-                namespace::remove(&attachment.netns);
-                self.shared.ledger.forget(task);
-                continue;
-            };
-            state.used.insert(index);
-            let held = attachment.ports.iter().filter_map(|port| HeldPort::take(*port).ok()).collect::<Vec<_>>();
-            if !attachment.ports.is_empty() {
-                state.held.insert(task, held);
-            }
-            state.attached.insert(task, attachment);
-        }
-        let owned: BTreeSet<&Path> = state.attached.values().map(|attachment| attachment.netns.as_path()).collect();
-        let files = std::fs::read_dir(self.shared.config.dir.join("netns")).map_err(NetworkError::file("reading the namespaces"))?;
-        files.flatten().map(|file| file.path()).filter(|path| !owned.contains(path.as_path())).for_each(|path| namespace::remove(&path));
+    /// Takes away what the kernel has of ours beside rules and containers.
+    async fn tear_down(&self) -> Result<(), NetworkError> {
+        let (handle, places) = (&self.shared.handle, &self.shared.places);
+        let seen = kernel::see(handle, places).await?;
+        let all = crate::fabric::difference(&seen.fabric.entries, &BTreeSet::new());
+        kernel::carry_out(handle, places, &all).await?;
+        kernel::settle_device(handle, places, &seen, None).await?;
+        let loopback = kernel::link_index(handle, "lo").await?;
+        kernel::remove_address(handle, loopback, RESOLVER).await;
         Ok(())
     }
 
-    /// Makes one more namespace and marks its address used.
-    async fn prepare(&self, state: &mut State) -> Result<u32, NetworkError> {
-        let subnet = self.shared.config.subnet;
-        let index = (1..=subnet.size()).find(|index| !state.used.contains(index)).ok_or(NetworkError::NoAddress(subnet))?;
-        let plug = Plug { link: self.link(index), address: self.address(index)? };
-        namespace::create(self.netns(index), plug.clone()).await?;
-        if let Err(error) = link::route(&self.shared.handle, &plug).await {
-            self.destroy(index).await;
-            return Err(error);
+    fn underlay(&self) -> Option<Ipv4Addr> {
+        *self.shared.underlay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets connections in the background of the caller's wait; a failure is only logged.
+    async fn forget_connections(&self, addresses: BTreeSet<Ipv4Addr>, which: Which) {
+        if addresses.is_empty() {
+            return;
         }
-        allow_loopback_clients(&plug.link);
-        state.used.insert(index);
-        Ok(index)
-    }
-
-    /// Prepares namespaces in the background until enough wait.
-    fn refill(&self) {
-        let network = self.clone();
-        tokio::spawn(async move {
-            loop {
-                let mut state = network.shared.state.lock().await;
-                if state.closed || state.prepared.len() >= PREPARED {
-                    return;
-                }
-                match network.prepare(&mut state).await {
-                    Ok(index) => state.prepared.insert(0, index),
-                    Err(error) => {
-                        tracing::warn!(%error, "no network namespace could be prepared");
-                        return;
-                    }
-                }
-            }
-        });
-    }
-
-    async fn write_rules(&self, state: &State) -> Result<(), NetworkError> {
-        let forwards: Vec<Forward> = state.attached.values().flat_map(forwards).collect();
-        nft::apply(&rules::document(&self.table(), self.shared.config.subnet, &forwards)).await
-    }
-
-    fn table(&self) -> String {
-        format!("cluster_{}", self.shared.config.tag)
-    }
-
-    fn netns(&self, index: u32) -> PathBuf {
-        self.shared.config.dir.join("netns").join(index.to_string())
-    }
-
-    fn address(&self, index: u32) -> Result<std::net::Ipv4Addr, NetworkError> {
-        self.shared.config.subnet.address(index).ok_or(NetworkError::NoAddress(self.shared.config.subnet))
+        let connections = Arc::clone(&self.shared.connections);
+        match tokio::task::spawn_blocking(move || conntrack::flush(&connections, &addresses, which)).await {
+            Ok(Ok(count)) => tracing::debug!(count, "connections of ended containers were forgotten"),
+            Ok(Err(error)) => tracing::debug!(%error, "connections of ended containers could not be forgotten"),
+            Err(error) => tracing::debug!(%error, "connections of ended containers could not be forgotten"),
+        }
     }
 }
 
-fn forwards(attachment: &Attachment) -> impl Iterator<Item = Forward> + '_ {
-    attachment.ports.iter().map(|port| Forward {
-        protocol: port.protocol,
-        published: port.published,
-        address: attachment.address,
-        target: port.target,
-    })
+/// Addresses that took traffic in one view and do not in the next.
+fn gone(old: &ViewItems, new: &ViewItems) -> BTreeSet<Ipv4Addr> {
+    let mut gone = BTreeSet::new();
+    for (key, item) in old {
+        let now = new.get(key);
+        if now != Some(item) {
+            let kept: BTreeSet<Ipv4Addr> = now.map(|item| endpoints(item).collect()).unwrap_or_default();
+            gone.extend(endpoints(item).filter(|address| !kept.contains(address)));
+        }
+    }
+    gone
 }
 
-/// Lets 127.0.0.1 of this host reach a container through its published port. The rules drop 127.0.0.0/8 from everywhere else.
-fn allow_loopback_clients(link: &str) {
-    if let Err(error) = std::fs::write(format!("/proc/sys/net/ipv4/conf/{link}/route_localnet"), "1") {
-        tracing::warn!(%error, link, "published ports will not answer on 127.0.0.1");
-    }
+fn endpoints(item: &ViewItem) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    let networks = if let ViewItem::Service(service) = item { service.networks.as_slice() } else { &[] };
+    networks.iter().flat_map(|network| &network.endpoints).map(|endpoint| endpoint.address)
 }
 
 #[cfg(test)]

@@ -1,95 +1,92 @@
-//! The nftables document of a host, from what is published on it. Pure: the same forwards give the same text, whatever their order.
+//! The nftables table of a host, as plain data: what it should be, its text, and the way from one to another. Pure.
 //!
-//! One table of our own; no rule of others is touched. The document replaces the whole table in one transaction.
+//! One table of our own; no rule of others is touched. `desired` makes it from the view, `change` finds the smallest transaction,
+//! `draft` makes again only what changed.
 
+mod base;
+pub mod change;
+pub mod desired;
+pub mod draft;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 
-use cluster_types::Protocol;
+pub use crate::places::{LINK_PREFIX, OVERLAY_PREFIX, PROBE_MAGIC};
+pub use change::change;
+pub use desired::{Forward, Wanted, desired};
+pub use draft::{Basis, Draft};
 
-use crate::Subnet;
-use crate::error::protocol_word;
-
-/// Interface names of the host's ends of containers begin with this.
-pub const LINK_PREFIX: &str = "clu";
-
-/// One host-mode port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Forward {
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Port on the host.
-    pub published: u16,
-    /// Container that answers.
-    pub address: Ipv4Addr,
-    /// Its port.
-    pub target: u16,
+/// A table. The same wishes give the same table, whatever their order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ruleset {
+    /// Its name.
+    pub table: String,
+    /// The chains that hooks call: they depend on what the node is alone.
+    pub base: String,
+    /// Its sets and maps, by name.
+    pub sets: BTreeMap<String, Set>,
+    /// The rules of its other chains, by name.
+    pub chains: BTreeMap<String, Vec<String>>,
 }
 
-/// The whole document for `nft -f`.
-///
-/// - egress: what containers send to the world takes the host's address; between containers of one host it does not;
-/// - host-mode ports: whatever comes to an address of this host, also from itself and to 127.0.0.1; the client's address is kept,
-///   but for connections from 127.0.0.1 and from the container itself, which could not be answered otherwise.
-#[must_use]
-pub fn document(table: &str, subnet: Subnet, forwards: &[Forward]) -> String {
-    let mut sorted = forwards.to_vec();
-    sorted.sort_unstable();
-    let mut text = String::new();
-    let _ = write!(
-        text,
-        "table ip {table}\ndelete table ip {table}\ntable ip {table} {{\n{tcp}{udp}  chain translate {{\n    \
-         meta l4proto tcp dnat ip to tcp dport map @published_tcp\n    \
-         meta l4proto udp dnat ip to udp dport map @published_udp\n  }}\n\
-         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat;\n    fib daddr type local goto translate\n  }}\n\
-         \x20 chain output {{\n    type nat hook output priority -100;\n    fib daddr type local goto translate\n  }}\n\
-         \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat;\n    \
-         ip saddr {subnet} oifname != \"{LINK_PREFIX}*\" masquerade\n    \
-         ip saddr 127.0.0.0/8 oifname \"{LINK_PREFIX}*\" masquerade\n    \
-         ct status dnat iifname \"{LINK_PREFIX}*\" oifname \"{LINK_PREFIX}*\" masquerade\n  }}\n\
-         \x20 chain martian {{\n    type filter hook prerouting priority raw;\n    \
-         iifname != \"lo\" ip daddr 127.0.0.0/8 drop\n  }}\n}}\n",
-        tcp = map(Protocol::Tcp, &sorted),
-        udp = map(Protocol::Udp, &sorted),
-    );
-    text
+/// A set or a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Set {
+    /// `set` or `map`, and its type.
+    pub kind: SetKind,
+    /// Its elements; with a value each when it is a map.
+    pub elements: BTreeMap<String, Option<String>>,
 }
 
-fn map(protocol: Protocol, forwards: &[Forward]) -> String {
-    let word = protocol_word(protocol);
-    let elements: Vec<String> = forwards
-        .iter()
-        .filter(|forward| forward.protocol == protocol)
-        .map(|forward| format!("{} : {} . {}", forward.published, forward.address, forward.target))
-        .collect();
-    let elements = if elements.is_empty() { String::new() } else { format!("    elements = {{ {} }}\n", elements.join(", ")) };
-    format!("  map published_{word} {{\n    type inet_service : ipv4_addr . inet_service\n{elements}  }}\n")
+/// The declaration of a set or a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetKind {
+    /// `set` or `map`.
+    pub word: &'static str,
+    /// What it is made of: `type` or `typeof` and the rest.
+    pub of: &'static str,
+    /// Whether its keys are subnets.
+    pub intervals: bool,
+}
+
+impl Ruleset {
+    /// The whole document for `nft -f`: replaces the table in one transaction.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let table = &self.table;
+        let mut text = format!("table ip {table}\ndelete table ip {table}\n");
+        if self.base.is_empty() && self.chains.is_empty() && self.sets.is_empty() {
+            return text;
+        }
+        let _ = writeln!(text, "table ip {table} {{");
+        for (name, set) in &self.sets {
+            let _ = write!(text, "  {} {name} {{\n    {}\n", set.kind.word, set.kind.of);
+            if set.kind.intervals {
+                text.push_str("    flags interval\n");
+            }
+            if !set.elements.is_empty() {
+                let _ = writeln!(text, "    elements = {{ {} }}", elements(&set.elements));
+            }
+            text.push_str("  }\n");
+        }
+        for (name, rules) in &self.chains {
+            let _ = writeln!(text, "  chain {name} {{");
+            for rule in rules {
+                let _ = writeln!(text, "    {rule}");
+            }
+            text.push_str("  }\n");
+        }
+        text.push_str(&self.base);
+        text.push_str("}\n");
+        text
+    }
+}
+
+/// Elements as `nft` reads them.
+fn elements<'a>(elements: impl IntoIterator<Item = (&'a String, &'a Option<String>)>) -> String {
+    let one = |(key, value): (&String, &Option<String>)| value.as_ref().map_or_else(|| key.clone(), |value| format!("{key} : {value}"));
+    elements.into_iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn forward(published: u16, protocol: Protocol) -> Forward {
-        Forward { protocol, published, address: Ipv4Addr::new(10, 210, 0, 3), target: 80 }
-    }
-
-    #[test]
-    fn the_document_names_each_port_once() {
-        let text = document("cluster_x", Subnet::DEFAULT, &[forward(8080, Protocol::Tcp), forward(53, Protocol::Udp)]);
-        assert_eq!(text.matches("8080 : 10.210.0.3 . 80").count(), 1);
-        assert_eq!(text.matches("53 : 10.210.0.3 . 80").count(), 1);
-        assert!(text.starts_with("table ip cluster_x\ndelete table ip cluster_x\n"));
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_forwards_does_not_matter(ports in proptest::collection::vec(1_u16.., 0..20), seed: u64) {
-            let forwards: Vec<Forward> = ports.into_iter().map(|port| forward(port, Protocol::Tcp)).collect();
-            let mut turned = forwards.clone();
-            turned.rotate_left(usize::try_from(seed % 7).unwrap() % forwards.len().max(1));
-            prop_assert_eq!(document("t", Subnet::DEFAULT, &forwards), document("t", Subnet::DEFAULT, &turned));
-        }
-    }
-}
+mod tests;

@@ -239,5 +239,6 @@ fn config(number: u128, spec: &ContainerSpec) -> ContainerConfig {
         name: format!("suite.{number}"),
         spec: Arc::new(TaskSpec { container: spec.clone(), ..TaskSpec::default() }),
         ports: Vec::new(),
+        addresses: Vec::new(),
     }
 }

@@ -10,6 +10,7 @@ mod container;
 mod files;
 mod images;
 mod prepare;
+mod release;
 mod remove;
 mod spawner;
 mod start;

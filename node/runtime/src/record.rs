@@ -33,7 +33,7 @@ pub struct Record {
     pub layers: Vec<PathBuf>,
     /// Network namespace to join; the host's, or a new one, when absent (see the spec's network mode).
     pub netns: Option<PathBuf>,
-    /// Address on the host's container network.
+    /// Its first address.
     pub address: Option<String>,
     /// Its control group, from the root of each hierarchy.
     pub cgroup: String,

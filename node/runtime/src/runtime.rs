@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cluster_types::{Observed, PublishedPort, ServiceId, TaskId, TaskSpec};
+use cluster_types::{Observed, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct ContainerConfig {
     pub spec: Arc<TaskSpec>,
     /// Host-mode ports to open.
     pub ports: Vec<PublishedPort>,
+    /// Its address in each of its networks.
+    #[serde(default)]
+    pub addresses: Vec<TaskAddress>,
 }
 
 /// A container changed by itself or at last did what it was asked: look at it again.

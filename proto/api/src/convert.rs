@@ -6,6 +6,8 @@
 
 mod assignment;
 mod container;
+mod network;
+mod network_view;
 mod node;
 mod service;
 mod spec;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DesiredState, PublishedPort, ServiceId, TaskId, TaskSpec};
+use crate::{DesiredState, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
 
 /// One task as its node needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct TaskAssignment {
     pub spec: Arc<TaskSpec>,
     /// Host-mode ports to open.
     pub ports: Vec<PublishedPort>,
+    /// Its address in each of its networks.
+    pub addresses: Vec<TaskAddress>,
 }
 
 /// Old set to new set. `full` replaces the whole set by `put`.

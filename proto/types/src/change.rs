@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ContainerStatus, DesiredState, ManagerSeat, NodeDescription, NodeId, NodeStatus, Object, ObjectKey, RequestId, ServiceId, TaskId,
-    TaskStatus, Timestamp, UpdateStatus, Version,
+    BlockOwner, ContainerStatus, DesiredState, Endpoint, ManagerSeat, NetworkId, NodeDescription, NodeId, NodeNetwork, NodeStatus, Object,
+    ObjectKey, RequestId, ServiceId, TaskAddress, TaskId, TaskStatus, Timestamp, UpdateStatus, Version,
 };
 
 /// One entry of the log.
@@ -59,14 +59,17 @@ pub enum Change {
     Node(NodeId, NodeStep),
     /// One field of a service.
     Service(ServiceId, ServiceStep),
+    /// One field of a network.
+    Network(NetworkId, NetworkStep),
 }
 
 /// A change of one field of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStep {
-    /// The scheduler places it: node and state `Assigned`. Rejected when it is placed already, no longer wanted, or the node is gone. A
-    /// task of a global service has its node from the start (state `New`) and can be assigned to that one only.
-    Assign(NodeId),
+    /// The scheduler places it: node, addresses and state `Assigned`. Rejected when it is placed already, no longer wanted, the node is
+    /// gone, or an address is another's or not of a block of that node. A task of a global service has its node from the start (state
+    /// `New`) and can be assigned to that one only.
+    Assign(NodeId, Vec<TaskAddress>),
     /// The scheduler says why it cannot be placed (state `Pending`, error text). Rejected when it is placed already.
     Explain(String),
     /// The managers want more of it; `not_before` is cleared. Rejected when that is backward.
@@ -89,6 +92,10 @@ pub enum NodeStep {
     Status(NodeStatus),
     /// It takes or leaves a seat in the Raft group.
     Seat(Option<ManagerSeat>),
+    /// Its number in the overlay. Rejected when it has one or the number is another node's.
+    Number(u16),
+    /// Its agent describes its data path.
+    Network(NodeNetwork),
 }
 
 /// A change of one field of a service.
@@ -96,6 +103,17 @@ pub enum NodeStep {
 pub enum ServiceStep {
     /// The rollout's status. Rejected when its target is no longer the service's spec version.
     Update(UpdateStatus),
+    /// What it was given. Rejected when an address or port is another service's, or an address is not of a block of services.
+    Endpoint(Endpoint),
+}
+
+/// A change of one field of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkStep {
+    /// A block gets an owner. Rejected when it has one, does not exist, or the node is gone.
+    Claim(u32, BlockOwner),
+    /// A block is free again. Rejected while an address of it is in use.
+    Release(u32),
 }
 
 /// Why a change was not applied.

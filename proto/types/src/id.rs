@@ -26,6 +26,8 @@ pub enum ClusterKind {}
 pub enum NodeKind {}
 /// Marks ids of services.
 pub enum ServiceKind {}
+/// Marks ids of networks.
+pub enum NetworkKind {}
 /// Marks ids of tasks.
 pub enum TaskKind {}
 /// Marks the idempotency keys of proposals.
@@ -37,6 +39,8 @@ pub type ClusterId = Id<ClusterKind>;
 pub type NodeId = Id<NodeKind>;
 /// Id of a service.
 pub type ServiceId = Id<ServiceKind>;
+/// Id of a network.
+pub type NetworkId = Id<NetworkKind>;
 /// Id of a task, and so of its container.
 pub type TaskId = Id<TaskKind>;
 /// Idempotency key of a proposal: a retried entry with the same key is applied once.

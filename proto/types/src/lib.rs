@@ -14,19 +14,29 @@ pub mod id;
 pub mod image;
 pub mod limits;
 pub mod linux;
+pub mod network;
+pub mod network_view;
 pub mod object;
 pub mod spec;
+pub mod subnet;
 pub mod task_state;
 pub mod time;
 pub mod token;
 
 pub use assignment::{AssignmentDiff, SessionStamp, TaskAssignment};
-pub use change::{Change, Entry, EntryMode, NodeStep, Rejection, ServiceStep, TaskStep};
+pub use change::{Change, Entry, EntryMode, NetworkStep, NodeStep, Rejection, ServiceStep, TaskStep};
 pub use constraint::Constraint;
 pub use container::{ContainerPhase, Observed};
 pub use event::{Event, EventKind};
-pub use id::{ClusterId, Id, IdStream, NodeId, RequestId, ServiceId, TaskId};
+pub use id::{ClusterId, Id, IdStream, NetworkId, NodeId, RequestId, ServiceId, TaskId};
 pub use image::{DEFAULT_REGISTRY, ImageRef, InvalidImageRef, is_digest};
+pub use network::{
+    BlockOwner, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Endpoint, EndpointAffinity, EndpointMode, EndpointSpec, Network, NetworkAttachment,
+    NetworkPool, NetworkSpec, NodeNetwork, TaskAddress,
+};
+pub use network_view::{
+    EndpointView, NetworkView, OwnView, PeerView, ServiceNetworkView, ServiceView, ViewDiff, ViewItem, ViewItems, ViewKey,
+};
 pub use object::{
     CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus, Object,
     ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, UpdateState, UpdateStatus, Version,
@@ -35,6 +45,7 @@ pub use spec::{
     Availability, ContainerSpec, Limits, Mount, MountKind, NetworkMode, NodeSpec, Placement, Protocol, PublishMode, PublishedPort,
     Reservation, RestartCondition, RestartPolicy, Role, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig, UpdateOrder,
 };
+pub use subnet::{InvalidSubnet, Subnet};
 pub use task_state::{DesiredState, TaskState};
 pub use time::Timestamp;
 pub use token::JoinToken;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClusterId, DesiredState, NodeId, NodeSpec, PublishedPort, Reservation, Role, ServiceId, ServiceSpec, TaskId, TaskState, Timestamp,
+    ClusterId, DesiredState, Endpoint, Network, NetworkId, NetworkPool, NodeId, NodeNetwork, NodeSpec, PublishedPort, Reservation, Role,
+    ServiceId, ServiceSpec, TaskAddress, TaskId, TaskState, Timestamp,
 };
 
 /// The log index at which an object last changed. Updates name the one they expect.
@@ -42,6 +43,8 @@ pub struct Cluster {
     pub ca: CaRoot,
     /// The secrets of the two join tokens.
     pub join: JoinSecrets,
+    /// The addresses that it may give.
+    pub network: NetworkPool,
 }
 
 /// The certificate authority of the cluster.
@@ -108,6 +111,10 @@ pub struct Node {
     pub status: NodeStatus,
     /// Its seat among the managers, when it has one.
     pub manager: Option<ManagerSeat>,
+    /// Its number in the overlay, from 1; unique. Written once, by allocate.
+    pub number: Option<u16>,
+    /// What its agent says of its data path. Written by the dispatcher.
+    pub network: NodeNetwork,
 }
 
 /// A node's place in the Raft group.
@@ -139,6 +146,8 @@ pub struct NodeDescription {
     pub capacity: Reservation,
     /// Version of the daemon.
     pub version: String,
+    /// Where other nodes send its overlay traffic to; none when it is not an IPv4 address.
+    pub data_address: Option<Ipv4Addr>,
 }
 
 /// Whether a node is there.
@@ -185,6 +194,8 @@ pub struct Service {
     pub previous_version: Option<Version>,
     /// How the last update goes. Written by the rollout.
     pub update: Option<UpdateStatus>,
+    /// What it was given: addresses and ports. Written by allocate.
+    pub endpoint: Endpoint,
 }
 
 /// How an update goes.
@@ -229,6 +240,8 @@ pub struct Task {
     pub slot: u64,
     /// Where it runs. Written once.
     pub node: Option<NodeId>,
+    /// Its address in each of its networks, from its node's blocks. Written once, with the node; free again when it has ended.
+    pub addresses: Vec<TaskAddress>,
     /// What is wanted of it.
     pub desired: DesiredState,
     /// What is known of it.
@@ -287,6 +300,8 @@ pub enum ObjectKey {
     Service(ServiceId),
     /// A task.
     Task(TaskId),
+    /// A network.
+    Network(NetworkId),
 }
 
 /// The kinds of objects.
@@ -300,6 +315,8 @@ pub enum ObjectKind {
     Service,
     /// Tasks.
     Task,
+    /// Networks.
+    Network,
 }
 
 /// Any object, shared.
@@ -313,6 +330,8 @@ pub enum Object {
     Service(Arc<Service>),
     /// A task.
     Task(Arc<Task>),
+    /// A network.
+    Network(Arc<Network>),
 }
 
 impl Object {
@@ -324,6 +343,7 @@ impl Object {
             Self::Node(node) => ObjectKey::Node(node.id),
             Self::Service(service) => ObjectKey::Service(service.id),
             Self::Task(task) => ObjectKey::Task(task.id),
+            Self::Network(network) => ObjectKey::Network(network.id),
         }
     }
 
@@ -335,6 +355,7 @@ impl Object {
             Self::Node(node) => node.meta,
             Self::Service(service) => service.meta,
             Self::Task(task) => task.meta,
+            Self::Network(network) => network.meta,
         }
     }
 }
@@ -348,6 +369,7 @@ impl ObjectKey {
             Self::Node(_) => ObjectKind::Node,
             Self::Service(_) => ObjectKind::Service,
             Self::Task(_) => ObjectKind::Task,
+            Self::Network(_) => ObjectKind::Network,
         }
     }
 }
@@ -361,6 +383,7 @@ impl ObjectKind {
             Self::Node => "node",
             Self::Service => "service",
             Self::Task => "task",
+            Self::Network => "network",
         }
     }
 }
@@ -373,6 +396,7 @@ impl fmt::Display for ObjectKey {
             Self::Node(id) => write!(f, "{noun} {id}"),
             Self::Service(id) => write!(f, "{noun} {id}"),
             Self::Task(id) => write!(f, "{noun} {id}"),
+            Self::Network(id) => write!(f, "{noun} {id}"),
         }
     }
 }

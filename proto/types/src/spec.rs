@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Constraint;
+use crate::{Constraint, DEFAULT_NETWORK, EndpointSpec, NetworkAttachment, NetworkId};
 
 /// What a node is in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -58,6 +58,8 @@ pub struct ServiceSpec {
     pub update: UpdateConfig,
     /// Published ports.
     pub ports: Vec<PublishedPort>,
+    /// How clients reach it.
+    pub endpoint: EndpointSpec,
 }
 
 /// How many tasks a service has.
@@ -88,8 +90,20 @@ pub struct TaskSpec {
     pub placement: Placement,
     /// The network namespace of the container.
     pub network: NetworkMode,
+    /// The networks of a container that has a namespace of its own; the default one when none is named. The first is where its published
+    /// ports and its way out are.
+    pub networks: Vec<NetworkAttachment>,
     /// Bumped by `service update --force`: a difference restarts tasks though nothing else changed.
     pub force_update: u64,
+}
+
+impl TaskSpec {
+    /// The networks that the container takes part in: none with the host's network or none at all.
+    pub fn network_ids(&self) -> impl Iterator<Item = NetworkId> + '_ {
+        let own = self.network == NetworkMode::Default;
+        let default = (own && self.networks.is_empty()).then_some(DEFAULT_NETWORK);
+        default.into_iter().chain(self.networks.iter().filter(move |_| own).map(|attachment| attachment.network))
+    }
 }
 
 /// The container of a task.
@@ -280,7 +294,7 @@ pub struct Placement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkMode {
-    /// Its own, with an address reachable from its host and egress through it.
+    /// Its own, with an address in each of its networks and egress through its host.
     #[default]
     Default,
     /// The host's.

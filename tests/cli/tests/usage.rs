@@ -74,6 +74,37 @@ fn a_flag_of_docker_that_is_not_there_yet_is_refused_by_name() {
 }
 
 #[test]
+fn a_network_of_another_kind_is_refused_by_name() {
+    insta::assert_snapshot!(run(&["network", "create", "--driver", "macvlan", "back"]).text(), @"
+    exit 2
+    stderr:
+    error: invalid value 'macvlan' for '--driver <DRIVER>': the driver `macvlan` is not supported: use overlay
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(run(&["network", "create", "-o", "encrypted", "back"]).text(), @"
+    exit 2
+    stderr:
+    error: --opt: options of networks, such as encrypted, are not supported yet
+      fix:   leave the flag out to go on without it
+      Nothing was changed.
+    ");
+    insta::assert_snapshot!(run(&["netwrok", "crate", "back"]).text(), @r#"
+    exit 2
+    stderr:
+    error: no command "netwrok". Did you mean "network create"?
+      fix:   cluster network create back
+    "#);
+    insta::assert_snapshot!(run(&["service", "create", "-p", "127.0.0.1:8080:80", "nginx"]).text(), @"
+    exit 2
+    stderr:
+    error: invalid value '127.0.0.1:8080:80' for '--publish <PORT>': `127.0.0.1:8080:80` names an address of the host, which a service cannot: write PUBLISHED:TARGET
+
+    For more information, try '--help'.
+    ");
+}
+
+#[test]
 fn an_unreachable_daemon_is_told_with_what_to_do() {
     insta::assert_snapshot!(run(&["-H", "unix:///nowhere/api.sock", "node", "ls"]).text(), @"
     exit 75
@@ -129,7 +160,7 @@ fn a_wrong_configuration_of_the_daemon_names_the_place() {
         |
       2 | sokcet = "/b"
         | ^^^^^^
-      unknown field `sokcet`, expected one of `data-dir`, `socket`, `listen-addr`, `advertise-addr`, `runtime`, `log-format`, `container-subnet`, `insecure-registries`, `certificate-seconds`
+      unknown field `sokcet`, expected one of `data-dir`, `socket`, `listen-addr`, `advertise-addr`, `runtime`, `log-format`, `insecure-registries`, `certificate-seconds`
       The daemon was not started.
     "#);
 }
@@ -152,6 +183,7 @@ fn help_lists_the_commands() {
       node         Nodes: the hosts of the cluster
       service      Services: what runs, and how many of it
       scale        Change how many tasks services have (short for service scale)
+      network      Networks: what containers reach each other through
       image        Images on this host
       daemon       Run the daemon of this host
       completions  Print the completions for a shell

@@ -97,6 +97,39 @@ fn a_service_lives_from_creation_to_removal() {
 }
 
 #[test]
+fn a_network_lives_from_creation_to_removal() {
+    let daemon = Daemon::start();
+    daemon.ok(&["init", "--advertise-addr", &daemon.address, "--addr-pool", "10.192.0.0/12", "--network-size", "20"]);
+    let made = daemon.ok(&["network", "create", "--label", "team=shop", "back"]);
+    daemon.ok(&["network", "create", "--subnet", "10.210.0.0/24", "front"]);
+    daemon.ok(&["network", "create", "--internal", "quiet"]);
+    let networks = daemon.objects(&["network", "ls"]);
+    let names: Vec<&str> = networks.iter().map(|network| network["Name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["back", "default", "front", "quiet"]);
+    assert_eq!((&networks[0]["ID"], &networks[3]["Internal"]), (&made.stdout.trim().into(), &"true".into()), "create prints the id");
+    assert_eq!(daemon.objects(&["network", "ls", "--filter", "label=team=shop"]).len(), 1);
+    assert_eq!(daemon.say(&["network", "create", "back"]).code, 5);
+
+    daemon.ok(&["service", "create", "--name", "api", "--network", "name=front,alias=www", "-p", "80", "-p", "8080-8081:90-91", "nginx"]);
+    let network = &daemon.objects(&["network", "inspect", "front"])[0];
+    assert_eq!((&network["IPAM"]["Config"][0]["Subnet"], &network["Services"][0]), (&"10.210.0.0/24".into(), &"api".into()));
+    let service = &daemon.objects(&["service", "inspect", "api"])[0];
+    let address = service["Endpoint"]["VirtualIPs"][0]["Addr"].as_str().unwrap();
+    assert!(address.starts_with("10.210.0."), "{address}");
+    assert_eq!(service["Spec"]["TaskTemplate"]["Networks"][0]["Aliases"][0], "www");
+    let ports = daemon.objects(&["service", "ls"])[0]["Ports"].as_str().unwrap().to_owned();
+    assert!(ports.starts_with("*:8080-8081->90-91/tcp,*:3") && ports.ends_with("->80/tcp"), "{ports}");
+
+    let used = daemon.say(&["network", "rm", "front"]);
+    assert!(used.code != 0 && used.stderr.contains("api"), "{}", used.text());
+    let missing = daemon.say(&["service", "update", "--network-add", "bcak", "api"]);
+    assert_eq!((missing.code, missing.stderr.contains("did you mean `back`?")), (3, true), "{}", missing.text());
+    daemon.ok(&["service", "update", "--network-add", "back", "--network-rm", "front", "api"]);
+    assert_eq!(daemon.ok(&["network", "rm", "front"]).stdout, "front\n");
+    assert_ne!(daemon.say(&["network", "rm", "default"]).code, 0, "the default network stays");
+}
+
+#[test]
 fn errors_have_their_exit_codes() {
     let daemon = Daemon::start();
     daemon.ok(&["init", "--advertise-addr", &daemon.address]);

@@ -53,8 +53,14 @@ impl Lab {
     /// Boots hosts and makes a cluster of them, the first ones managers: all daemons up, all nodes ready, the image on each.
     #[must_use]
     pub fn cluster(managers: &[&str], workers: &[&str]) -> Self {
+        Self::cluster_beside(managers, workers, &[])
+    }
+
+    /// As [`Lab::cluster`], with further hosts on the same switch that have no daemon.
+    #[must_use]
+    pub fn cluster_beside(managers: &[&str], workers: &[&str], bystanders: &[&str]) -> Self {
         let all: Vec<&str> = managers.iter().chain(workers).copied().collect();
-        let mut lab = Self::boot(&all);
+        let mut lab = Self::boot(&[&all, bystanders].concat());
         for host in &all {
             lab.start(host);
         }
@@ -87,6 +93,15 @@ impl Lab {
     pub fn import(&self, host: &str) {
         let image = self.image.display().to_string();
         self.must(host, &["image", "import", &image]);
+    }
+
+    /// Makes the image `echo` of the program at `program` (see `src/bin/echo.rs`) and imports it on hosts.
+    pub fn import_echo(&self, program: &str, hosts: &[&str]) {
+        let archive = self.dir.path().join("echo.tar");
+        run(Command::new(root().join("deploy/images/echo")).arg(program).arg(&archive));
+        for host in hosts {
+            self.must(host, &["image", "import", &archive.display().to_string()]);
+        }
     }
 
     /// Starts the daemon of a host and waits until it answers. Its log goes to a file that [`Lab::log`] shows.
@@ -151,6 +166,11 @@ impl Lab {
     /// Puts the cable of a host back.
     pub fn plug(&self, host: &str) {
         run(self.script("plug").arg(host));
+    }
+
+    /// Lets only packets of so many bytes through the cable of a host, whose own interface does not know.
+    pub fn narrow(&self, host: &str, bytes: u32) {
+        run(self.script("mtu").arg(host).arg(bytes.to_string()));
     }
 
     /// `cluster WORDS…` on a host.
@@ -234,7 +254,21 @@ impl Lab {
     /// `host:port` of a manager on a host.
     #[must_use]
     pub fn address(&self, host: &str) -> String {
-        format!("{}:4740", run(self.script("address").arg(host)).trim())
+        format!("{}:4740", self.ip(host))
+    }
+
+    /// The address of a host.
+    #[must_use]
+    pub fn ip(&self, host: &str) -> String {
+        run(self.script("address").arg(host)).trim().to_owned()
+    }
+
+    /// A program on a host that runs beside the test until its standard input is closed.
+    #[must_use]
+    pub fn spawn_program(&self, host: &str, program: &str, words: &[&str]) -> Child {
+        let mut command = self.script("exec");
+        command.arg(host).arg(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.spawn().expect("the program starts")
     }
 
     /// The host's disk, seen from this machine: what is `/var/lib/cluster` there.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, Placement, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+use cluster_types::{ContainerSpec, EndpointSpec, Placement, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
 use serde_json::json;
 
 use super::failed;
@@ -66,6 +66,7 @@ impl Agents {
             mode: ServiceMode::Replicated { replicas: self.tasks },
             update: UpdateConfig::default(),
             ports: Vec::new(),
+            endpoint: EndpointSpec::default(),
         };
         let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id: request_id() };
         answer(client.control().create_service(request)).await?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+use cluster_types::{ContainerSpec, EndpointSpec, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
 use serde_json::json;
 
 use super::meter::{Meter, line, percentiles};
@@ -83,6 +83,7 @@ impl Writer {
             mode: ServiceMode::Replicated { replicas: 0 },
             update: UpdateConfig::default(),
             ports: Vec::new(),
+            endpoint: EndpointSpec::default(),
         };
         let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id };
         let service = answer(client.control().create_service(request)).await?.service.unwrap_or_default();

@@ -80,6 +80,8 @@ async fn issue(mut ca: CaClient<tonic::transport::Channel>, token: String, numbe
         arch: std::env::consts::ARCH.to_owned(),
         capacity: Some(pb::Reservation { nano_cpus: 64_000_000_000, memory: 256 << 30 }),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        // The agent says it in its session.
+        data_address: String::new(),
     };
     // Nobody dials a worker; each needs an address of its own all the same.
     let advertise_address = format!("127.66.{}.{}:4740", number / 250, number % 250 + 1);

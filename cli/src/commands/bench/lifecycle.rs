@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskId, TaskSpec, TaskState, UpdateConfig};
+use cluster_types::{ContainerSpec, EndpointSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskId, TaskSpec, TaskState, UpdateConfig};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -80,6 +80,7 @@ impl Lifecycle {
             mode: ServiceMode::Replicated { replicas: 1 },
             update: UpdateConfig::default(),
             ports: Vec::new(),
+            endpoint: EndpointSpec::default(),
         }
     }
 

@@ -6,8 +6,9 @@ use clap::Args;
 use cluster_decide::schedule;
 use cluster_state::State;
 use cluster_types::{
-    Change, Entry, EntryMode, IdStream, Meta, Node, NodeDescription, NodeId, NodeSpec, NodeState, NodeStatus, Object, RequestId,
-    Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskStatus, Timestamp, UpdateConfig, Version,
+    Change, Endpoint, EndpointSpec, Entry, EntryMode, IdStream, Meta, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeState,
+    NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskStatus, Timestamp,
+    UpdateConfig, Version,
 };
 use serde_json::json;
 
@@ -85,6 +86,8 @@ fn node(number: u64) -> Change {
         description: NodeDescription { hostname: format!("node-{number}"), capacity, ..NodeDescription::default() },
         status: NodeStatus { state: NodeState::Ready, ..NodeStatus::default() },
         manager: None,
+        number: u16::try_from(number).ok(),
+        network: NodeNetwork::default(),
     })))
 }
 
@@ -97,6 +100,7 @@ fn service(number: u64, replicas: u64) -> Change {
         mode: ServiceMode::Replicated { replicas },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     };
     Change::Create(Object::Service(Arc::new(Service {
         meta: Meta::default(),
@@ -105,6 +109,7 @@ fn service(number: u64, replicas: u64) -> Change {
         spec_version: Version(0),
         previous_version: None,
         update: None,
+        endpoint: Endpoint::default(),
     })))
 }
 
@@ -119,6 +124,7 @@ fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
         spec_version,
         slot,
         node: None,
+        addresses: Vec::new(),
         desired: cluster_types::DesiredState::Running,
         status: TaskStatus::default(),
         not_before: None,

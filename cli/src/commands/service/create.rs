@@ -3,6 +3,7 @@
 use clap::Args;
 use cluster_api::pb;
 
+use super::networks::look_up;
 use crate::client::{Client, answer, request_id};
 use crate::failure::Failure;
 use crate::model::ServiceView;
@@ -30,7 +31,8 @@ impl Create {
     /// Creates it, prints its id, and waits until it runs.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
         let request_id = request_id();
-        let spec = self.spec.spec(&request_id[..6])?;
+        let networks = look_up(client, self.spec.networks()).await?;
+        let spec = self.spec.spec(&request_id[..6], &networks)?;
         let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id };
         let made = answer(client.control().create_service(request)).await?.service;
         let made = ServiceView::try_from(made.ok_or_else(|| cluster_api::FieldError::new("service", "is missing"))?)?;

@@ -9,7 +9,7 @@ use crate::model::TaskView;
 use crate::print;
 use crate::render::age;
 use crate::render::output::ListFlags;
-use crate::render::row::TaskRow;
+use crate::render::row::{TaskRow, service_warning};
 
 /// Flags of `service ps`.
 #[derive(Debug, Args)]
@@ -28,11 +28,16 @@ impl Ps {
     /// Prints the tasks of all of them.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
         let mut tasks = Vec::new();
+        let mut warnings = Vec::new();
         for reference in &self.services {
-            let service = client.service(reference).await?.service.id.to_string();
+            let view = client.service(reference).await?;
+            warnings.extend(view.troubles().map(|trouble| service_warning(view.name(), trouble)));
+            let service = view.service.id.to_string();
             tasks.extend(client.tasks(pb::ListTasksRequest { service, ..Default::default() }).await?);
         }
-        print_tasks(tasks, &self.list)
+        print_tasks(tasks, &self.list)?;
+        warnings.iter().for_each(|warning| print::words(warning));
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use clap::Args;
 use cluster_api::pb;
 use cluster_types::ServiceSpec;
 
+use super::networks::look_up;
 use crate::client::{Client, answer, request_id};
 use crate::failure::{Exit, Failure};
 use crate::model::ServiceView;
@@ -35,7 +36,8 @@ impl Update {
 
     /// Sends the change and waits until it is rolled out.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
-        let goal = change(client, &self.service, |old| edit(&self.flags, old)).await?;
+        let networks = look_up(client, self.flags.networks()).await?;
+        let goal = change(client, &self.service, |old| edit(&self.flags, &networks, old)).await?;
         if self.wait.detached() { Ok(()) } else { wait(client, vec![goal], &self.wait).await }
     }
 }

@@ -1,10 +1,12 @@
 //! A node as `docker node inspect` prints it.
 
+use cluster_types::Protocol;
 use serde_json::{Map, Value, json};
 
 use super::{head, put};
 use crate::model::NodeView;
 use crate::render::age::rfc3339;
+use crate::render::row::protocol;
 
 impl NodeView {
     /// The whole node.
@@ -38,6 +40,21 @@ impl NodeView {
                 json!({ "Leader": self.leader, "Reachability": reachability, "Addr": seat.address, "RaftID": seat.raft_id }),
             );
         }
+        object.insert("Overlay".to_owned(), self.overlay());
+        Value::Object(object)
+    }
+
+    /// Its place in the overlay, and how its data path is.
+    fn overlay(&self) -> Value {
+        let (node, network) = (&self.node, &self.node.network);
+        let conflict = |(port, of): &(u16, Protocol)| format!("{port}/{}", protocol(*of));
+        let mut object = Map::new();
+        put(&mut object, "Number", json!(node.number));
+        put(&mut object, "Addr", json!(node.description.data_address));
+        object.insert("Repairs".to_owned(), json!(network.repairs));
+        put(&mut object, "Repaired", json!(network.repaired));
+        put(&mut object, "Trouble", json!(network.trouble));
+        put(&mut object, "Conflicts", network.conflicts.iter().map(conflict).collect());
         Value::Object(object)
     }
 }

@@ -1,12 +1,13 @@
 //! Specs with docker's keys.
 
 use cluster_types::{
-    ContainerSpec, Mount, MountKind, NetworkMode, Protocol, PublishMode, PublishedPort, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec,
-    Ulimit,
+    ContainerSpec, EndpointAffinity, Mount, MountKind, NetworkAttachment, NetworkMode, PublishMode, PublishedPort, RestartPolicy,
+    ServiceMode, ServiceSpec, TaskSpec, Ulimit,
 };
 use serde_json::{Map, Value, json};
 
 use super::{nanoseconds, put};
+use crate::render::row::protocol;
 
 /// A service's spec.
 pub(super) fn service(spec: &ServiceSpec) -> Value {
@@ -24,14 +25,19 @@ pub(super) fn service(spec: &ServiceSpec) -> Value {
             "Delay": nanoseconds(spec.update.delay),
             "Order": spec.update.order,
         },
-        "EndpointSpec": endpoint(&spec.ports),
+        "EndpointSpec": endpoint(spec),
     })
 }
 
-/// The published ports of a spec.
-pub(super) fn endpoint(published: &[PublishedPort]) -> Value {
+/// How clients reach a service, as its spec has it.
+pub(super) fn endpoint(spec: &ServiceSpec) -> Value {
     let mut object = Map::new();
-    put(&mut object, "Ports", ports(published));
+    put(&mut object, "Mode", json!(spec.endpoint.mode));
+    if spec.endpoint.affinity != EndpointAffinity::None {
+        // Docker has no word for it.
+        put(&mut object, "Affinity", json!(spec.endpoint.affinity));
+    }
+    put(&mut object, "Ports", ports(&spec.ports));
     Value::Object(object)
 }
 
@@ -39,14 +45,7 @@ pub(super) fn endpoint(published: &[PublishedPort]) -> Value {
 pub(super) fn ports(ports: &[PublishedPort]) -> Value {
     let port = |port: &PublishedPort| {
         let mut object = Map::new();
-        put(
-            &mut object,
-            "Protocol",
-            json!(match port.protocol {
-                Protocol::Tcp => "tcp",
-                Protocol::Udp => "udp",
-            }),
-        );
+        put(&mut object, "Protocol", json!(protocol(port.protocol)));
         put(&mut object, "TargetPort", json!(port.target));
         put(&mut object, "PublishedPort", json!(port.published));
         put(
@@ -72,7 +71,7 @@ fn template(task: &TaskSpec) -> Value {
     put(&mut placement, "MaxReplicas", json!(task.placement.max_per_node));
     object.insert("Placement".to_owned(), Value::Object(placement));
     match task.network {
-        NetworkMode::Default => {}
+        NetworkMode::Default => put(&mut object, "Networks", task.networks.iter().map(attachment).collect()),
         NetworkMode::Host => put(&mut object, "Networks", json!([{ "Target": "host" }])),
         NetworkMode::None => put(&mut object, "Networks", json!([{ "Target": "none" }])),
     }
@@ -90,6 +89,13 @@ fn resources(task: &TaskSpec) -> Value {
     put(&mut reservations, "MemoryBytes", json!(task.reservation.memory));
     put(&mut object, "Limits", Value::Object(limits));
     put(&mut object, "Reservations", Value::Object(reservations));
+    Value::Object(object)
+}
+
+fn attachment(attachment: &NetworkAttachment) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "Target", json!(attachment.network.to_string()));
+    put(&mut object, "Aliases", json!(attachment.aliases));
     Value::Object(object)
 }
 

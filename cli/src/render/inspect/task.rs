@@ -1,5 +1,6 @@
 //! A task as `docker inspect` prints it.
 
+use cluster_types::TaskAddress;
 use serde_json::{Map, Value, json};
 
 use super::{head, put, spec};
@@ -17,6 +18,9 @@ impl TaskView {
         put(&mut object, "NodeID", json!(task.node.map(|node| node.to_string())));
         put(&mut object, "NodeHostname", json!(self.node_hostname));
         put(&mut object, "Image", json!(self.image));
+        let attachment =
+            |has: &TaskAddress| json!({ "Network": { "ID": has.network.to_string() }, "Addresses": [format!("{}/32", has.address)] });
+        put(&mut object, "NetworksAttachments", task.addresses.iter().map(attachment).collect());
         let mut status = Map::new();
         put(&mut status, "Timestamp", json!(rfc3339(task.status.at)));
         put(&mut status, "State", json!(task.status.state));

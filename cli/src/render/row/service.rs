@@ -14,6 +14,11 @@ pub(crate) fn mode(mode: ServiceMode) -> &'static str {
     }
 }
 
+/// The line about something that is not as the spec of a service wants it.
+pub(crate) fn warning(name: &str, trouble: &str) -> String {
+    format!("warning: {name}: {}", trouble.lines().collect::<Vec<_>>().join("; "))
+}
+
 impl ServiceView {
     fn replicas(&self) -> String {
         format!("{}/{}", self.running, self.goal())
@@ -37,7 +42,7 @@ impl Row for ServiceView {
             mode(spec.mode).to_owned(),
             format!("{}{most}", self.replicas()),
             spec.task.container.image.clone(),
-            ports(&spec.ports),
+            ports(&self.service.endpoint.ports),
         ]
     }
 
@@ -49,7 +54,7 @@ impl Row for ServiceView {
             "Mode": mode(spec.mode),
             "Replicas": self.replicas(),
             "Image": spec.task.container.image,
-            "Ports": ports(&spec.ports),
+            "Ports": ports(&self.service.endpoint.ports),
         })
     }
 }

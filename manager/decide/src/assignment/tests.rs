@@ -22,13 +22,13 @@ fn a_node_gets_its_own_placed_tasks_with_all_it_needs() {
     add_task(&mut state, 10, 1, Some(1), TaskState::Assigned, DesiredState::Running);
     add_task(&mut state, 11, 2, Some(2), TaskState::Running, DesiredState::Running);
     add_task(&mut state, 12, 3, None, TaskState::New, DesiredState::Running);
-    let sent = wanted(&state.view(), node_id(1));
+    let sent = wanted(&state.view(), node_id(1), &BTreeSet::new());
     assert_eq!(sent.keys().copied().collect::<Vec<_>>(), [task_id(10)]);
     let task = &sent[&task_id(10)];
     assert_eq!((task.service_name.as_str(), task.slot, task.desired), ("web", 1, DesiredState::Running));
     assert_eq!(task.ports.iter().map(|port| port.published).collect::<Vec<_>>(), [8080]);
     assert_eq!(task.spec.container.image, "web:1");
-    assert!(wanted(&state.view(), node_id(9)).is_empty());
+    assert!(wanted(&state.view(), node_id(9), &BTreeSet::new()).is_empty());
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_task_that_ended_stays_but_is_never_wanted_running() {
     add_task(&mut state, 10, 1, Some(1), TaskState::Complete, DesiredState::Running);
     add_task(&mut state, 11, 1, Some(1), TaskState::Failed, DesiredState::Remove);
     add_task(&mut state, 12, 1, Some(1), TaskState::Orphaned, DesiredState::Shutdown);
-    let desired: Vec<_> = wanted(&state.view(), node_id(1)).values().map(|task| (task.task, task.desired)).collect();
+    let desired: Vec<_> = wanted(&state.view(), node_id(1), &BTreeSet::new()).values().map(|task| (task.task, task.desired)).collect();
     assert_eq!(desired, [(task_id(10), DesiredState::Shutdown), (task_id(11), DesiredState::Remove)]);
 }
 
@@ -46,8 +46,20 @@ fn tasks_of_one_revision_share_its_template() {
     let mut state = cluster();
     add_task(&mut state, 10, 1, Some(1), TaskState::Running, DesiredState::Running);
     add_task(&mut state, 11, 2, Some(1), TaskState::Running, DesiredState::Running);
-    let sent = wanted(&state.view(), node_id(1));
+    let sent = wanted(&state.view(), node_id(1), &BTreeSet::new());
     assert!(Arc::ptr_eq(&sent[&task_id(10)].spec, &sent[&task_id(11)].spec));
+}
+
+#[test]
+fn a_held_task_goes_on_and_is_otherwise_the_same() {
+    let mut state = cluster();
+    add_task(&mut state, 10, 1, Some(1), TaskState::Running, DesiredState::Shutdown);
+    add_task(&mut state, 11, 2, Some(1), TaskState::Failed, DesiredState::Shutdown);
+    let (view, all) = (state.view(), BTreeSet::from([task_id(10), task_id(11)]));
+    let (mut sent, held) = (wanted(&view, node_id(1), &BTreeSet::new()), wanted(&view, node_id(1), &all));
+    assert_eq!((held[&task_id(10)].desired, held[&task_id(11)].desired), (DesiredState::Running, DesiredState::Shutdown));
+    sent.values_mut().for_each(|task| Arc::make_mut(task).desired = DesiredState::Ready);
+    assert!(held.iter().all(|(id, task)| TaskAssignment { desired: DesiredState::Ready, ..TaskAssignment::clone(task) } == *sent[id]));
 }
 
 fn any_assignments() -> impl Strategy<Value = Assignments> {
@@ -55,7 +67,7 @@ fn any_assignments() -> impl Strategy<Value = Assignments> {
     let one = (0..6_u64, 0..2_u64, proptest::sample::select(desired)).prop_map(|(number, force_update, desired)| {
         let spec = Arc::new(TaskSpec { force_update, ..TaskSpec::default() });
         let (task, service, service_name) = (task_id(number), ServiceId::from_bits(1), "web".to_owned());
-        (task, Arc::new(TaskAssignment { task, service, service_name, slot: 1, desired, spec, ports: Vec::new() }))
+        (task, Arc::new(TaskAssignment { task, service, service_name, slot: 1, desired, spec, ports: Vec::new(), addresses: Vec::new() }))
     });
     proptest::collection::btree_map(0..6_u64, one, 0..6).prop_map(|tasks| tasks.into_values().collect())
 }

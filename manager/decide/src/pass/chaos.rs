@@ -1,20 +1,25 @@
-//! Random lives of a small cluster: users change their minds, nodes come and go, containers end, leaders change, proposals get lost or are
-//! cut short. Whatever happens, each pass equals a full one (the testbed checks), and some things always hold; and when the trouble ends,
+//! Random lives of a small cluster: users change their minds, networks and nodes come and go, containers end, leaders change, proposals get
+//! lost or are cut short. Whatever happens, each pass equals a full one (the testbed checks), and some things always hold; and when the trouble ends,
 //! the cluster becomes what was asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster_state::View;
 use cluster_types::*;
 use proptest::prelude::*;
 
 use crate::Dirty;
 use crate::constraint;
-use crate::testbed::{Testbed, host_port, node, node_id, service_id, spec};
+use crate::network_view::tests::Watcher;
+use crate::testbed::{Testbed, attachment, host_port, ingress_port, network_id, node, node_id, service_id, spec};
 
 const SERVICES: u128 = 3;
 const NODES: u128 = 4;
+const NETWORKS: u128 = 2;
+/// Four blocks of two addresses, and four blocks of four: fewer blocks than nodes and services want.
+const SUBNETS: [&str; 2] = ["10.1.0.0/29", "10.2.0.0/28"];
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -26,6 +31,8 @@ enum Act {
     Label(u128, bool),
     NodeAdd(u128),
     NodeRemove(u128),
+    NetworkCreate(u128),
+    NetworkRemove(u128),
     End(usize, bool),
     Agents,
     Pass,
@@ -33,6 +40,15 @@ enum Act {
     CutPass(usize),
     Election,
     Later(u64),
+}
+
+/// The port that a service opens, if any.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Port {
+    None,
+    Host,
+    Ingress,
+    Chosen,
 }
 
 /// The part of a service's spec that matters here.
@@ -43,7 +59,9 @@ struct Shape {
     image: u8,
     cpus: u64,
     labelled: bool,
-    port: bool,
+    port: Port,
+    networks: u128,
+    dnsrr: bool,
     max_per_node: u64,
     delay: u64,
     start_first: bool,
@@ -52,18 +70,13 @@ struct Shape {
 
 fn shape() -> impl Strategy<Value = Shape> {
     let numbers = (0_u64..6, 0_u8..3, 0_u64..3, 0_u64..3, 0_u64..3, 0_u64..3);
-    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), prop::bool::weighted(0.2), any::<bool>());
-    (numbers, flags).prop_map(|((replicas, image, cpus, max_per_node, delay, parallelism), (global, labelled, port, start_first))| Shape {
-        global,
-        replicas,
-        image,
-        cpus,
-        labelled,
-        port,
-        max_per_node,
-        delay,
-        start_first,
-        parallelism,
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), any::<bool>());
+    let port = prop_oneof![5 => Just(Port::None), 2 => Just(Port::Host), 2 => Just(Port::Ingress), 1 => Just(Port::Chosen)];
+    let network = (port, prop_oneof![4 => Just(0), 3 => 1..4_u128], prop::bool::weighted(0.2));
+    (numbers, flags, network).prop_map(|(numbers, flags, (port, networks, dnsrr))| {
+        let (replicas, image, cpus, max_per_node, delay, parallelism) = numbers;
+        let (global, labelled, start_first) = flags;
+        Shape { global, replicas, image, cpus, labelled, port, networks, dnsrr, max_per_node, delay, start_first, parallelism }
     })
 }
 
@@ -81,6 +94,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (on.clone(), any::<bool>()).prop_map(|(node, label)| Act::Label(node, label)),
         1 => on.clone().prop_map(Act::NodeAdd),
         1 => on.prop_map(Act::NodeRemove),
+        3 => (1..=NETWORKS).prop_map(Act::NetworkCreate),
+        2 => (1..=NETWORKS).prop_map(Act::NetworkRemove),
         4 => (any::<usize>(), any::<bool>()).prop_map(|(task, failed)| Act::End(task, failed)),
         12 => Just(Act::Agents),
         12 => Just(Act::Pass),
@@ -91,13 +106,21 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn write(spec: &mut ServiceSpec, shape: &Shape) {
+fn write(spec: &mut ServiceSpec, shape: &Shape, view: &View) {
     spec.task.container.image = format!("web:{}", shape.image);
     spec.task.reservation.nano_cpus = shape.cpus * 1_000_000_000;
     spec.task.placement.constraints = if shape.labelled { vec!["node.labels.zone==a".parse().unwrap()] } else { Vec::new() };
     spec.task.placement.max_per_node = shape.max_per_node;
     spec.task.restart.delay = Duration::from_secs(shape.delay);
-    spec.ports = if shape.port { vec![host_port(80)] } else { Vec::new() };
+    spec.ports = match shape.port {
+        Port::None => Vec::new(),
+        Port::Host => vec![host_port(80)],
+        Port::Ingress => vec![ingress_port(81)],
+        Port::Chosen => vec![ingress_port(0)],
+    };
+    let networks = (1..=NETWORKS).filter(|number| shape.networks & (1 << (number - 1)) != 0).map(network_id);
+    spec.task.networks = networks.filter(|network| view.network(*network).is_some()).map(attachment).collect();
+    spec.endpoint.mode = if shape.dnsrr { EndpointMode::Dnsrr } else { EndpointMode::Vip };
     spec.update.parallelism = shape.parallelism;
     spec.update.order = if shape.start_first { UpdateOrder::StartFirst } else { UpdateOrder::StopFirst };
     if let ServiceMode::Replicated { replicas } = &mut spec.mode {
@@ -116,11 +139,11 @@ fn live(bed: &mut Testbed, act: &Act) {
             if shape.global {
                 new.mode = ServiceMode::Global;
             }
-            write(&mut new, shape);
+            write(&mut new, shape, &view);
             bed.create(*number, new);
         }
         Act::Reshape(number, shape) if view.service(service_id(*number)).is_some() => {
-            bed.update(service_id(*number), |spec| write(spec, shape));
+            bed.update(service_id(*number), |spec| write(spec, shape, &view));
         }
         Act::Remove(number) if view.service(service_id(*number)).is_some() => bed.remove(ObjectKey::Service(service_id(*number))),
         Act::NodeState(number, state) if there(*number) => bed.set_node(*number, *state),
@@ -130,6 +153,10 @@ fn live(bed: &mut Testbed, act: &Act) {
         }),
         Act::NodeAdd(number) if !there(*number) => bed.apply(vec![Change::Create(Object::Node(Arc::new(node(*number))))]),
         Act::NodeRemove(number) if there(*number) => bed.remove(ObjectKey::Node(node_id(*number))),
+        Act::NetworkCreate(number) if view.network(network_id(*number)).is_none() => {
+            bed.create_network(*number, SUBNETS[usize::try_from(number - 1).unwrap()]);
+        }
+        Act::NetworkRemove(number) if is_unused(&view, network_id(*number)) => bed.remove(ObjectKey::Network(network_id(*number))),
         Act::End(number, failed) => end_one(bed, *number, *failed),
         Act::Agents => drop(bed.agents()),
         Act::Pass => drop(bed.pass()),
@@ -144,8 +171,15 @@ fn live(bed: &mut Testbed, act: &Act) {
         | Act::Availability(..)
         | Act::Label(..)
         | Act::NodeAdd(_)
-        | Act::NodeRemove(_) => {}
+        | Act::NodeRemove(_)
+        | Act::NetworkCreate(_)
+        | Act::NetworkRemove(_) => {}
     }
+}
+
+fn is_unused(view: &View, network: NetworkId) -> bool {
+    let in_use = |subnet| view.addresses_within(subnet).next().is_some() || view.services_in_network(network).next().is_some();
+    view.network(network).is_some_and(|network| !in_use(network.subnet))
 }
 
 /// One container that runs on a reachable node ends.
@@ -162,12 +196,14 @@ fn end_one(bed: &mut Testbed, number: usize, failed: bool) {
 /// What holds at any moment.
 fn always(bed: &Testbed) {
     let view = bed.view();
+    assert_eq!(bed.state.check(), Vec::<String>::new());
     let mut ports = BTreeSet::new();
     let mut cpus: BTreeMap<NodeId, u64> = BTreeMap::new();
     for task in view.tasks().filter(|task| task.holds_resources()) {
         let (spec, node) = (view.spec_of(task).unwrap(), task.node.unwrap());
         *cpus.entry(node).or_default() += spec.task.reservation.nano_cpus;
-        assert!(spec.ports.is_empty() || ports.insert(node), "two tasks have the port of node {node}");
+        assert!(!has_host_port(spec) || ports.insert(node), "two tasks have the port of node {node}");
+        assert!(task.addresses.iter().map(|has| has.network).eq(spec.task.network_ids()), "{task:?}");
     }
     assert!(cpus.values().all(|used| *used <= 4_000_000_000), "a node holds more than it has: {cpus:?}");
     for service in view.services() {
@@ -179,6 +215,31 @@ fn always(bed: &Testbed) {
         if service.spec.update.order == UpdateOrder::StopFirst && service.previous_version.is_none() {
             assert!(places.values().all(|tasks| *tasks == 1), "{places:?}");
         }
+    }
+}
+
+fn has_host_port(spec: &ServiceSpec) -> bool {
+    spec.ports.iter().any(|port| port.mode == PublishMode::Host)
+}
+
+/// What services and nodes were given: all of it, or the reason is said; and nothing is kept for nodes that are gone.
+fn all_is_given(view: &View) {
+    assert!(view.nodes().all(|node| node.number.is_some()));
+    for service in view.services() {
+        let (spec, endpoint) = (&service.spec, &service.endpoint);
+        let wants_ports = spec.ports.iter().filter(|port| port.mode == PublishMode::Ingress).count();
+        let wants_vips = if spec.endpoint.mode == EndpointMode::Vip { spec.task.network_ids().count() } else { 0 };
+        let lacks = endpoint.vips.len() != wants_vips || endpoint.ports.len() != wants_ports;
+        assert_eq!(lacks, endpoint.error.is_some(), "{service:?}");
+        assert!(endpoint.vips.keys().all(|network| spec.task.network_ids().any(|id| id == *network)), "{service:?}");
+        if endpoint.ports.len() != wants_ports {
+            let holder = view.service_publishing(81, Protocol::Tcp).unwrap();
+            assert!(holder.id != service.id && endpoint.error.as_ref().unwrap().contains(&holder.spec.name), "{service:?}");
+        }
+    }
+    for network in view.networks() {
+        let is_there = |owner: &BlockOwner| matches!(owner, BlockOwner::Node(node) if view.node(*node).is_some());
+        assert!(network.blocks.values().all(|owner| *owner == BlockOwner::Services || is_there(owner)), "{network:?}");
     }
 }
 
@@ -195,7 +256,8 @@ fn at_the_end(bed: &mut Testbed) {
             ServiceMode::Global => nodes,
         };
         let places: BTreeSet<_> = wanted.iter().map(|task| (task.slot, task.node.filter(|_| task.slot == 0))).collect();
-        let has_room = service.spec.task.reservation.nano_cpus == 0 && service.spec.ports.is_empty() && nodes > 0;
+        let has_addresses = service.spec.task.networks.is_empty();
+        let has_room = service.spec.task.reservation.nano_cpus == 0 && !has_host_port(&service.spec) && has_addresses && nodes > 0;
         assert!(wanted.len() == expected || is_held(service), "{} of {expected} tasks", wanted.len());
         assert!(places.len() == expected);
         for task in &wanted {
@@ -204,6 +266,7 @@ fn at_the_end(bed: &mut Testbed) {
             assert!(!waits || !has_room || service.spec.task.placement.max_per_node > 0 || is_held(service), "{task:?}");
         }
     }
+    all_is_given(&view);
     for task in view.tasks() {
         assert!(view.service(task.service).is_some(), "a task of a removed service is left: {task:?}");
     }
@@ -220,16 +283,21 @@ proptest! {
     #[test]
     fn a_cluster_survives_and_becomes_what_was_asked_for(acts in prop::collection::vec(act(), 1..80)) {
         let mut bed = Testbed::new(NODES);
+        let mut watcher = Watcher::new(&bed);
         for act in &acts {
             live(&mut bed, act);
             always(&bed);
+            watcher.look(&bed);
         }
         let present: Vec<u128> = bed.view().nodes().map(|node| node.id.bits()).collect();
         for number in present {
             bed.set_node(number, NodeState::Ready);
             bed.update_node(number, |node| node.availability = Availability::Active);
         }
-        bed.settle_checked(always);
+        bed.settle_checked(|bed| {
+            always(bed);
+            watcher.look(bed);
+        });
         at_the_end(&mut bed);
     }
 }

@@ -1,13 +1,13 @@
 //! Whether a task must be replaced because its service's spec changed since it was made.
 //!
-//! What the container is made from counts: the container, its resources, network and ports, and the counter of forced updates. Changed
-//! constraints count only when the task's node does not meet them; restart policy, update config, labels of the service and the number of
-//! replicas need no new task.
+//! What the container is made from counts: the container, its resources, networks and host ports, and the counter of forced updates.
+//! Changed constraints count only when the task's node does not meet them; restart policy, update config, labels of the service, the number
+//! of replicas, ingress ports, aliases and how its name is answered need no new task.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster_types::{Service, ServiceSpec, Task, Version};
+use cluster_types::{PublishMode, PublishedPort, Service, ServiceSpec, Task, Version};
 
 use crate::constraint;
 use crate::draft::Draft;
@@ -50,15 +50,21 @@ fn needs_restart(old: &ServiceSpec, new: &ServiceSpec) -> bool {
         || before.reservation != after.reservation
         || before.limits != after.limits
         || before.network != after.network
+        || !before.network_ids().eq(after.network_ids())
         || before.force_update != after.force_update
-        || old.ports != new.ports
+        || !host_ports(old).eq(host_ports(new))
+}
+
+/// Ports on every host are opened there, not with the container.
+fn host_ports(spec: &ServiceSpec) -> impl Iterator<Item = &PublishedPort> {
+    spec.ports.iter().filter(|port| port.mode == PublishMode::Host)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testbed;
-    use cluster_types::{RestartCondition, ServiceMode};
+    use cluster_types::{DEFAULT_NETWORK, EndpointMode, NetworkAttachment, NetworkId, RestartCondition, ServiceMode};
     use std::time::Duration;
 
     fn differs(change: impl FnOnce(&mut ServiceSpec)) -> bool {
@@ -75,6 +81,11 @@ mod tests {
         assert!(differs(|spec| spec.task.limits.pids += 1));
         assert!(differs(|spec| spec.task.force_update += 1));
         assert!(differs(|spec| spec.ports.push(testbed::host_port(80))));
+        let attach = |network, alias: &str| vec![NetworkAttachment { network, aliases: vec![alias.to_owned()] }];
+        assert!(differs(|spec| spec.task.networks = attach(NetworkId::from_bits(9), "db")));
+        assert!(!differs(|spec| spec.task.networks = attach(DEFAULT_NETWORK, "db")));
+        assert!(!differs(|spec| spec.ports.push(PublishedPort { mode: PublishMode::Ingress, ..testbed::host_port(80) })));
+        assert!(!differs(|spec| spec.endpoint.mode = EndpointMode::Dnsrr));
         assert!(!differs(|spec| spec.mode = ServiceMode::Replicated { replicas: 9 }));
         assert!(!differs(|spec| spec.task.restart.condition = RestartCondition::None));
         assert!(!differs(|spec| spec.update.delay = Duration::from_secs(1)));

@@ -6,6 +6,7 @@ use std::fmt;
 use cluster_types::{Availability, Constraint, Node, NodeState, Placement, Protocol, PublishMode, Reservation, ServiceSpec};
 
 use super::fleet::Room;
+use crate::allocate::ports::word;
 use crate::constraint;
 
 /// A port of a host.
@@ -46,6 +47,8 @@ pub enum Refusal {
     Port(u16, Protocol),
     /// It has as many tasks of the service as are allowed.
     Full(u64),
+    /// A network has no address for it: why.
+    Address(String),
 }
 
 impl Demand {
@@ -124,6 +127,7 @@ impl Refusal {
             Self::Constraint(_) => "a constraint does not hold",
             Self::Port(..) => "a host port is taken",
             Self::Full(_) => "as many tasks as allowed per node",
+            Self::Address(_) => "no address free",
         }
     }
 }
@@ -141,15 +145,9 @@ impl fmt::Display for Refusal {
             Self::Memory { needs, free } => write!(f, "needs {} of memory, {} free", Bytes(*needs), Bytes(*free)),
             Self::Constraint(constraint) => write!(f, "{constraint} does not hold"),
             Self::Port(port, protocol) => write!(f, "port {port}/{} is taken", word(*protocol)),
+            Self::Address(reason) => write!(f, "gets no address: {reason}"),
             Self::Full(most) => write!(f, "has {most} tasks of the service, the most allowed per node"),
         }
-    }
-}
-
-fn word(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
     }
 }
 

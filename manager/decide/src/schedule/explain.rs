@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use cluster_types::limits;
 
-use super::demand::Demand;
+use super::address::Lacks;
+use super::demand::{Demand, Refusal};
 use super::fleet::{Fleet, Room};
 use super::standing::Standing;
 
@@ -13,11 +14,13 @@ use super::standing::Standing;
 const NAMED: usize = 10;
 
 /// The line for a demand that no node takes any more.
-pub(super) fn refusals(fleet: &Fleet, demand: &Demand, standing: &Standing) -> String {
+pub(super) fn refusals(fleet: &Fleet, demand: &Demand, standing: &Standing, lacks: &Lacks) -> String {
     if fleet.rooms.is_empty() {
         return "no suitable node: the cluster has no nodes".to_owned();
     }
-    let refused = fleet.rooms.iter().zip(&standing.tasks).filter_map(|(room, count)| Some((room, demand.refusal(room, *count)?)));
+    let lacks = |room: &Room| lacks.get(&room.node.id).map(|lack| Refusal::Address(lack.to_string()));
+    let refusal = |room: &Room, count: u32| demand.refusal(room, count).or_else(|| lacks(room));
+    let refused = fleet.rooms.iter().zip(&standing.tasks).filter_map(|(room, count)| Some((room, refusal(room, *count)?)));
     let (mut text, mut rest) = (String::from("no suitable node: "), BTreeMap::new());
     for (number, (room, refusal)) in refused.enumerate() {
         if number < NAMED {
@@ -62,7 +65,7 @@ mod tests {
         let mut fleet = fleet(3);
         Arc::make_mut(&mut fleet.rooms[1].node).status.state = NodeState::Down;
         let demand = Demand { reservation: Reservation { nano_cpus: 9_000_000_000, memory: 0 }, ..Demand::default() };
-        let text = refusals(&fleet, &demand, &Standing::none(&fleet));
+        let text = refusals(&fleet, &demand, &Standing::none(&fleet), &Lacks::new());
         assert_eq!(text, "no suitable node: node-1 needs 9 CPUs, 4 free; node-2 is down; node-3 needs 9 CPUs, 4 free");
     }
 
@@ -70,7 +73,7 @@ mod tests {
     fn many_nodes_are_counted() {
         let demand = Demand { reservation: Reservation { nano_cpus: 0, memory: 1 << 60 }, ..Demand::default() };
         let fleet = fleet(1_000);
-        let text = refusals(&fleet, &demand, &Standing::none(&fleet));
+        let text = refusals(&fleet, &demand, &Standing::none(&fleet), &Lacks::new());
         assert!(text.ends_with("; and 990 more (too little memory free: 990)"), "{text}");
         assert!(text.len() < limits::ERROR_BYTES, "{text}");
     }
@@ -81,13 +84,16 @@ mod tests {
         let mut placement = cluster_types::Placement::default();
         placement.constraints.push(format!("node.labels.zone=={}", "z".repeat(500)).parse().unwrap());
         Arc::make_mut(&mut fleet.rooms[0].node).description.hostname = "ü".repeat(64);
-        let text = refusals(&fleet, &Demand { placement, ..Demand::default() }, &Standing::none(&fleet));
+        let text = refusals(&fleet, &Demand { placement, ..Demand::default() }, &Standing::none(&fleet), &Lacks::new());
         assert!(text.len() > limits::ERROR_BYTES - 4 && text.len() <= limits::ERROR_BYTES, "{}", text.len());
     }
 
     #[test]
     fn an_empty_cluster_says_so() {
         let fleet = fleet(0);
-        assert_eq!(refusals(&fleet, &Demand::default(), &Standing::none(&fleet)), "no suitable node: the cluster has no nodes");
+        assert_eq!(
+            refusals(&fleet, &Demand::default(), &Standing::none(&fleet), &Lacks::new()),
+            "no suitable node: the cluster has no nodes"
+        );
     }
 }

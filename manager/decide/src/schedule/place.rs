@@ -9,7 +9,7 @@ use std::collections::binary_heap::PeekMut;
 
 use cluster_types::NodeId;
 
-use super::demand::Demand;
+use super::demand::{Demand, Refusal};
 use super::fleet::Fleet;
 use super::standing::Standing;
 
@@ -25,12 +25,28 @@ const ONE_TASK: u64 = (1 << ALL_BITS) + 1;
 
 /// The nodes of up to `count` tasks of one demand, in their order; fewer when there is no room for more. Takes the room.
 pub fn place(fleet: &mut Fleet, demand: &Demand, standing: &mut Standing, count: usize) -> Vec<NodeId> {
+    place_with(fleet, demand, standing, count, |_, _| true)
+}
+
+/// The same, where the node of each task must also be agreed to: `agrees` gets the number of the task, from 0, and the node. A node that is
+/// declined once gets no further task of the group.
+pub(super) fn place_with(
+    fleet: &mut Fleet,
+    demand: &Demand,
+    standing: &mut Standing,
+    count: usize,
+    mut agrees: impl FnMut(usize, NodeId) -> bool,
+) -> Vec<NodeId> {
     let mut heap: BinaryHeap<Candidate> = if count == 0 { BinaryHeap::new() } else { candidates(fleet, demand, standing) };
     let mut placed = Vec::with_capacity(count);
     while placed.len() < count {
         let Some(mut best) = heap.peek_mut() else { break };
         let index = best.0.1 as usize;
         let room = &mut fleet.rooms[index];
+        if !agrees(placed.len(), room.node.id) {
+            PeekMut::pop(best);
+            continue;
+        }
         room.take(demand);
         standing.tasks[index] += 1;
         placed.push(room.node.id);
@@ -43,12 +59,18 @@ pub fn place(fleet: &mut Fleet, demand: &Demand, standing: &mut Standing, count:
     placed
 }
 
-/// Lets a task that is bound to a node in, or says why not.
-pub(super) fn admit(fleet: &mut Fleet, demand: &Demand, standing: &mut Standing, node: Option<NodeId>) -> Result<NodeId, String> {
+/// Lets a task that is bound to a node in, or says why not. `takes` has the last word.
+pub(super) fn admit(
+    fleet: &mut Fleet,
+    demand: &Demand,
+    standing: &mut Standing,
+    node: Option<NodeId>,
+    takes: impl FnOnce(NodeId) -> Option<Refusal>,
+) -> Result<NodeId, String> {
     let index = node.and_then(|node| fleet.find(node)).ok_or("its node was removed")?;
     let room = &mut fleet.rooms[index];
     // The limit per node is met: a global service has one task on each.
-    if let Some(refusal) = demand.refusal(room, 0) {
+    if let Some(refusal) = demand.refusal(room, 0).or_else(|| takes(room.node.id)) {
         return Err(format!("its node {} {refusal}", room.node.description.hostname));
     }
     room.take(demand);

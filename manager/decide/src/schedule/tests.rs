@@ -76,7 +76,7 @@ proptest! {
             for (room, tasks) in fleet.rooms.iter().zip(&standing.tasks) {
                 prop_assert!(demand.refusal(room, *tasks).is_some(), "{} would take one more", room.node.id);
             }
-            let text = super::explain::refusals(&fleet, &demand, &standing);
+            let text = super::explain::refusals(&fleet, &demand, &standing, &BTreeMap::new());
             prop_assert!(nodes.iter().take(10).all(|node| text.contains(&node.description.hostname)), "{text}");
         }
     }

@@ -16,21 +16,17 @@ pub(super) fn check(problems: &mut Problems, spec: &ServiceSpec) {
         problems.add("ports", reason);
     }
     let mut published: BTreeSet<(u16, Protocol)> = BTreeSet::new();
-    let mut chosen: BTreeSet<(u16, Protocol)> = BTreeSet::new();
+    let mut chosen: BTreeSet<(u16, Protocol, PublishMode)> = BTreeSet::new();
     for (place, port) in spec.ports.iter().enumerate() {
         problems.within(&format!("ports[{place}]"), |problems| {
             if port.target == 0 {
                 problems.add("target", "must be from 1 to 65535");
             }
-            match port.mode {
-                PublishMode::Host => {}
-                PublishMode::Ingress => problems.add("mode", "ingress (a port on every host) is not there yet: use mode=host"),
-            }
             if port.published != 0 && !published.insert((port.published, port.protocol)) {
                 problems.add("published", format!("{} is published twice", port.published));
             }
-            if port.published == 0 && !chosen.insert((port.target, port.protocol)) {
-                problems.add("target", format!("{} is published twice on a port that the host chooses", port.target));
+            if port.published == 0 && !chosen.insert((port.target, port.protocol, port.mode)) {
+                problems.add("target", format!("{} is published twice without a number", port.target));
             }
         });
     }

@@ -4,10 +4,11 @@ use cluster_types::constraint::ConstraintKey;
 use cluster_types::{Constraint, Limits, Reservation, RestartPolicy, TaskSpec, bytes, limits};
 
 use super::words::{self, Words};
-use super::{Problems, container, duration};
+use super::{Problems, container, duration, networks};
 
 pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     problems.within("container", |problems| container::check(problems, task));
+    networks::attachments(problems, task);
     problems.within("reservation", |problems| reservation(problems, task.reservation));
     problems.within("limits", |problems| limit(problems, task.limits, task.reservation));
     problems.within("restart", |problems| restart(problems, task.restart));

@@ -1,6 +1,7 @@
 //! Tests of validation: what is accepted, each refusal with its field, the limits at their edge, and that nothing makes it panic.
 
 mod accepted;
+mod networks;
 
 use std::collections::BTreeMap;
 
@@ -185,16 +186,16 @@ fn ulimits_are_known_ordered_and_set_once() {
 }
 
 #[test]
-fn ports_are_real_free_of_duplicates_and_on_hosts() {
+fn ports_are_real_and_free_of_duplicates() {
     let of = |ports: &[PublishedPort]| refused(|spec| spec.ports = ports.to_vec());
     assert_eq!(of(&[port(0, 80)]), ["ports[0].target"]);
     assert_eq!(of(&[port(80, 80), port(81, 80)]), ["ports[1].published"]);
     assert_eq!(of(&[port(80, 0), port(80, 0)]), ["ports[1].target"]);
     assert_eq!(of(&[port(80, 80), PublishedPort { protocol: Protocol::Udp, ..port(80, 80) }]), [] as [&str; 0]);
-    let mut spec = spec();
-    spec.ports = vec![PublishedPort { mode: PublishMode::Ingress, ..port(80, 80) }];
-    let problems = service(&spec);
-    assert!(problems[0].field == "ports[0].mode" && problems[0].reason.contains("mode=host"), "{problems:?}");
+    let ingress = |published| PublishedPort { mode: PublishMode::Ingress, ..port(80, published) };
+    assert_eq!(of(&[ingress(80), ingress(0), port(80, 0)]), [] as [&str; 0]);
+    assert_eq!(of(&[ingress(80), port(80, 80)]), ["ports[1].published"]);
+    assert_eq!(of(&[ingress(0), ingress(0)]), ["ports[1].target"]);
     for network in [NetworkMode::Host, NetworkMode::None] {
         let fields = refused(|spec| {
             spec.task.network = network;

@@ -274,6 +274,8 @@ pub(crate) fn node(number: u64, padding: usize) -> Entry {
         description,
         status: NodeStatus::default(),
         manager: None,
+        number: None,
+        network: cluster_types::NodeNetwork::default(),
     };
     Entry {
         request: RequestId::from_bits(u128::from(number) << 64),

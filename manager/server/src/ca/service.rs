@@ -1,16 +1,17 @@
-//! The CA's methods: the root for anyone, a first certificate against a join token, a renewed one for a node that is known.
+//! The CA's methods: the root for anyone, probes and a first certificate against a join token, a renewed one for a node that is known.
 
 use std::sync::Arc;
 
+use cluster_api::incoming::Peer;
 use cluster_api::pb::ca_server::Ca;
 use cluster_api::status::{ApiError, Kind, code};
 use cluster_api::{Caller, pb};
 use cluster_state::View;
-use cluster_types::{Change, JoinToken, Meta, Node, NodeDescription, NodeId, NodeSpec, NodeStatus, Object, Role};
+use cluster_types::{Change, JoinToken, Meta, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeStatus, Object, Role};
 use sha2::{Digest as _, Sha256};
 use tonic::{Request, Response, Status};
 
-use super::{CaError, NodeCertificate, certificate, token};
+use super::{CaError, NodeCertificate, Probes, certificate, token};
 use crate::control::cluster::{in_cluster, manager_addresses};
 use crate::core::Core;
 use crate::dispatcher::role;
@@ -23,6 +24,7 @@ const TEXT_BYTES: usize = 255;
 #[derive(Clone)]
 pub(crate) struct CaService {
     pub(crate) core: Arc<Core>,
+    pub(crate) probes: Probes,
 }
 
 #[tonic::async_trait]
@@ -37,6 +39,14 @@ impl Ca for CaService {
         Ok(Response::new(issue(&self.core, request.into_inner()).await?))
     }
 
+    async fn probe(&self, request: Request<pb::ProbeRequest>) -> Result<Response<pb::ProbeResponse>, Status> {
+        let caller = match request.extensions().get::<Peer>() {
+            Some(Peer::Network { address, .. }) => Some(address.ip()),
+            Some(Peer::Socket) | None => None,
+        };
+        Ok(Response::new(self.probes.answer(&self.core, caller, request.into_inner()).await?))
+    }
+
     async fn renew(&self, request: Request<pb::RenewRequest>) -> Result<Response<pb::IssueResponse>, Status> {
         let node = Caller::of(&request)?.node.ok_or_else(|| Status::unauthenticated("renewal needs the old certificate"))?;
         let view = self.core.read_current().await?;
@@ -47,13 +57,8 @@ impl Ca for CaService {
 
 /// Lets a node in: makes its object, then its certificate.
 async fn issue(core: &Core, request: pb::IssueRequest) -> Result<pb::IssueResponse, ApiError> {
-    let invalid = |message: String| ApiError::new(Kind::Denied, code::TOKEN, message);
     let view = core.read_current().await?;
-    let wanted: JoinToken = request.token.parse().map_err(|error: cluster_types::token::InvalidToken| invalid(error.to_string()))?;
-    let role = token::check(in_cluster(&view)?, &wanted, core.clock.wall()).map_err(|refused| {
-        tracing::warn!(%refused, address = request.advertise_address, "a node was not let in");
-        invalid(refused.to_string())
-    })?;
+    let role = admitted(core, &view, &request.token, &request.advertise_address)?;
     let id = node_id(&request.csr_pem)?;
     let node = new_node(id, role, &request)?;
     let view = match view.node(id) {
@@ -64,6 +69,16 @@ async fn issue(core: &Core, request: pb::IssueRequest) -> Result<pb::IssueRespon
         view.node(id).ok_or_else(|| ApiError::denied("this key belongs to a node that was removed: make a new key and join again"))?;
     tracing::info!(node = %id, ?role, hostname = node.description.hostname, "a node was let in");
     sign(core, &view, node, &request.csr_pem)
+}
+
+/// The role in which a token lets in the node with an address.
+pub(super) fn admitted(core: &Core, view: &View, token: &str, address: &str) -> Result<Role, ApiError> {
+    let invalid = |message: String| ApiError::new(Kind::Denied, code::TOKEN, message);
+    let wanted: JoinToken = token.parse().map_err(|error: cluster_types::token::InvalidToken| invalid(error.to_string()))?;
+    token::check(in_cluster(view)?, &wanted, core.clock.wall()).map_err(|refused| {
+        tracing::warn!(%refused, address, "a node was not let in");
+        invalid(refused.to_string())
+    })
 }
 
 /// The key decides the id: a request that is tried again, because its answer was lost, does not make a second node.
@@ -94,7 +109,7 @@ fn new_node(id: NodeId, role: Role, request: &pb::IssueRequest) -> Result<Node, 
         ..NodeStatus::default()
     };
     let spec = NodeSpec { role, ..NodeSpec::default() };
-    Ok(Node { meta: Meta::default(), id, spec, description, status, manager: None })
+    Ok(Node { meta: Meta::default(), id, spec, description, status, manager: None, number: None, network: NodeNetwork::default() })
 }
 
 /// A certificate for a node in the role that it has now.

@@ -72,13 +72,13 @@ fn same(left: u128, right: u128) -> bool {
 mod tests {
     use super::*;
     use crate::ca::make_root;
-    use cluster_types::{ClusterId, JoinSecrets, Meta};
+    use cluster_types::{ClusterId, JoinSecrets, Meta, NetworkPool};
 
     fn cluster(expires: Option<Timestamp>) -> Cluster {
         let id = ClusterId::from_bits(1);
         let join = JoinSecrets { worker: join_secret(7 << 64 | 5, expires), manager: join_secret(9, None) };
         let ca = make_root(id, Timestamp(1_700_000_000_000)).unwrap();
-        Cluster { meta: Meta::default(), id, name: "c".into(), incarnation: 1, ca, join }
+        Cluster { meta: Meta::default(), id, name: "c".into(), incarnation: 1, ca, join, network: NetworkPool::standard() }
     }
 
     #[test]

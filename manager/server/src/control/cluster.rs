@@ -29,6 +29,7 @@ pub(super) async fn get(core: &Core, _: pb::GetClusterRequest) -> Result<(pb::Ge
         services: count(view.service_count()),
         tasks: count(view.task_count()),
         ca_digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        network: Some((&cluster.network).into()),
     };
     Ok((response, freshness))
 }

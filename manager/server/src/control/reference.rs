@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cluster_api::status::{ApiError, Kind, code};
 use cluster_state::View;
-use cluster_types::{Node, ObjectKind, Service, Task, TaskId};
+use cluster_types::{Network, Node, ObjectKind, Service, Task, TaskId};
 
 /// Objects that an ambiguous reference names at most.
 const CANDIDATES: usize = 5;
@@ -20,6 +20,17 @@ pub(crate) fn service<'v>(view: &'v View, reference: &str) -> Result<&'v Arc<Ser
     match whole {
         Some(service) => Ok(service),
         None => reference.only(view.services_by_prefix(reference.prefix()?), |service| service.id.short()),
+    }
+}
+
+/// A network by id, name or unique prefix of an id.
+pub(crate) fn network<'v>(view: &'v View, reference: &str) -> Result<&'v Arc<Network>, ApiError> {
+    let reference = Reference { kind: ObjectKind::Network, text: reference };
+    let whole = reference.text.parse().ok().and_then(|id| view.network(id)).or_else(|| view.network_by_name(reference.text));
+    let candidate = |network: &Arc<Network>| format!("{} ({})", network.id.short(), network.spec.name);
+    match whole {
+        Some(network) => Ok(network),
+        None => reference.only(view.networks_by_prefix(reference.prefix()?), candidate),
     }
 }
 

@@ -7,8 +7,9 @@ use cluster_api::pb;
 use cluster_api::status::{ApiError, Kind, code};
 use cluster_decide::validate::{self, Problem};
 use cluster_state::View;
-use cluster_types::{Change, Meta, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, TaskState, Version};
+use cluster_types::{Change, Endpoint, Meta, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, TaskState, Version};
 
+use super::conflicts::Conflicts;
 use super::{needed, page, reference};
 use crate::core::{Core, Freshness};
 use crate::request::Key;
@@ -20,11 +21,20 @@ pub(super) async fn create(core: &Core, key: Key, request: pb::CreateServiceRequ
     let id: ServiceId = key.made();
     let done = view.service(id).is_some();
     if !done {
-        sound(validate::service(&spec))?;
+        let mut problems = validate::service(&spec);
+        problems.extend(validate::service_in(&view, &spec, None));
+        sound(problems)?;
         free(&view, &spec.name)?;
     }
-    let service =
-        Service { meta: Meta::default(), id, spec: Arc::new(spec), spec_version: Version(0), previous_version: None, update: None };
+    let service = Service {
+        meta: Meta::default(),
+        id,
+        spec: Arc::new(spec),
+        spec_version: Version(0),
+        previous_version: None,
+        update: None,
+        endpoint: Endpoint::default(),
+    };
     let view = core.propose(key, vec![Change::Create(Object::Service(Arc::new(service)))]).await?;
     Ok(pb::CreateServiceResponse { service: Some(created(&view, id)?) })
 }
@@ -34,7 +44,9 @@ pub(super) async fn update(core: &Core, key: Key, request: pb::UpdateServiceRequ
     let spec = spec(request.spec)?;
     let view = core.read_current().await?;
     let service = reference::service(&view, &request.reference)?;
-    sound(validate::update(&service.spec, &spec))?;
+    let mut problems = validate::update(&service.spec, &spec);
+    problems.extend(validate::service_in(&view, &spec, Some(service.id)));
+    sound(problems)?;
     let expect = if request.expect == 0 { service.meta.version } else { Version(request.expect) };
     let object = Object::Service(Arc::new(Service { spec: Arc::new(spec), ..Service::clone(service) }));
     let id = service.id;
@@ -60,30 +72,30 @@ pub(super) async fn remove(core: &Core, key: Key, request: pb::RemoveServiceRequ
 pub(super) async fn list(core: &Core, request: pb::ListServicesRequest) -> Result<(pb::ListServicesResponse, Freshness), ApiError> {
     let after = page::after::<ServiceId>(&request.page_token)?;
     let (view, freshness) = core.read().await;
+    let conflicts = Conflicts::of(&view);
+    let message = |service: &Arc<Service>| (service.id, message(&view, service, &conflicts));
     let page = if request.reference.is_empty() {
-        let rest = view.services().skip_while(|service| after.is_some_and(|after| service.id <= after));
-        page::cut(rest.map(|service| (service.id, message(&view, service))))
+        page::cut(view.services().skip_while(|service| after.is_some_and(|after| service.id <= after)).map(message))
     } else {
-        let service = reference::service(&view, &request.reference)?;
-        page::cut(std::iter::once((service.id, message(&view, service))))
+        page::cut(std::iter::once(message(reference::service(&view, &request.reference)?)))
     };
     Ok((pb::ListServicesResponse { services: page.items, next_page_token: page.next }, freshness))
 }
 
 /// A service with what only the leader counts.
-fn message(view: &View, service: &Service) -> pb::Service {
+fn message(view: &View, service: &Service, conflicts: &Conflicts<'_>) -> pb::Service {
     let tasks = || view.tasks_of_service(service.id).filter(|task| task.is_wanted());
     let running = tasks().filter(|task| task.status.state == TaskState::Running).count();
     let wanted = match service.spec.mode {
         ServiceMode::Replicated { replicas } => replicas,
         ServiceMode::Global => tasks().filter_map(|task| task.node).collect::<std::collections::BTreeSet<_>>().len() as u64,
     };
-    pb::Service { running: running as u64, wanted, ..service.into() }
+    pb::Service { running: running as u64, wanted, port_conflicts: conflicts.of_service(service), ..service.into() }
 }
 
 fn created(view: &View, id: ServiceId) -> Result<pb::Service, ApiError> {
     let service = view.service(id).ok_or_else(|| ApiError::not_found("service", &id.to_string()))?;
-    Ok(message(view, service))
+    Ok(message(view, service, &Conflicts::of(view)))
 }
 
 fn spec(spec: Option<pb::ServiceSpec>) -> Result<ServiceSpec, ApiError> {

@@ -71,6 +71,6 @@ fn concerns(event: &Event, id: ServiceId) -> bool {
     match &event.object {
         Object::Service(service) => service.id == id,
         Object::Task(task) => task.service == id,
-        Object::Node(_) | Object::Cluster(_) => false,
+        Object::Node(_) | Object::Cluster(_) | Object::Network(_) => false,
     }
 }

@@ -69,6 +69,7 @@ impl Core {
             term.ended.cancel();
         }
         self.sessions.end_all();
+        self.looks.end();
         self.reports.clear();
     }
 

@@ -1,91 +1,76 @@
-//! Cuts a diff of assignments into messages that stay below the size limit (failures F4).
+//! Cuts differences of assignments and of network views into messages that stay below the size limit (failures F4).
 
 use cluster_api::pb;
-use cluster_types::AssignmentDiff;
 use cluster_types::limits::MESSAGE_BYTES;
+use cluster_types::{AssignmentDiff, ViewDiff};
 use prost::Message;
 
 /// Leaves room for the stamp and the frame, and for one spec of the largest size beside others.
 const PIECE_BYTES: usize = MESSAGE_BYTES * 3 / 4;
+/// What a message costs beside its own bytes.
+const OVERHEAD: usize = 8;
 
-/// The pieces of a diff; none of an empty one, unless it is a full set. `full` is on the first, `more` on all but the last.
-pub(super) fn cut(diff: &AssignmentDiff) -> Vec<pb::Assignments> {
-    let mut pieces = Vec::new();
-    let mut piece = pb::Assignments { full: diff.full, ..Default::default() };
-    let mut bytes = 0;
+/// The pieces of a diff of assignments; none of an empty one, unless it is a full set. `full` is on the first, `more` on all but the last.
+pub(super) fn assignments(diff: &AssignmentDiff) -> Vec<pb::Assignments> {
+    let mut cut = Cut::new(pb::Assignments { full: diff.full, ..Default::default() }, pb::Assignments::default());
     for task in &diff.remove {
-        piece.remove.push(task.to_string());
-        bytes += cluster_types::id::ID_LENGTH + 2;
-        close_when_full(&mut pieces, &mut piece, &mut bytes, 0);
+        cut.place(cluster_types::id::ID_LENGTH + OVERHEAD).remove.push(task.to_string());
     }
     for assignment in &diff.put {
         let message = pb::TaskAssignment::from(&**assignment);
-        let size = message.encoded_len() + 8;
-        close_when_full(&mut pieces, &mut piece, &mut bytes, size);
-        piece.put.push(message);
-        bytes += size;
+        cut.place(message.encoded_len() + OVERHEAD).put.push(message);
     }
-    if bytes > 0 || (diff.full && pieces.is_empty()) {
-        pieces.push(piece);
-    }
-    let last = pieces.len().saturating_sub(1);
-    for piece in &mut pieces[..last] {
-        piece.more = true;
-    }
-    pieces
+    cut.end(diff.full, |piece| piece.more = true)
 }
 
-/// Begins another piece when `next` more bytes are too many for this one.
-fn close_when_full(pieces: &mut Vec<pb::Assignments>, piece: &mut pb::Assignments, bytes: &mut usize, next: usize) {
-    if *bytes > 0 && *bytes + next > PIECE_BYTES {
-        pieces.push(std::mem::take(piece));
-        *bytes = 0;
+/// The same of a diff of network views. Each piece has the version.
+pub(super) fn network(diff: &ViewDiff) -> Vec<pb::NetworkPiece> {
+    let rest = pb::NetworkPiece { version: diff.version.0, ..Default::default() };
+    let mut cut = Cut::new(pb::NetworkPiece { full: diff.full, ..rest.clone() }, rest);
+    for key in &diff.remove {
+        let message = pb::ViewKey::from(key);
+        cut.place(message.encoded_len() + OVERHEAD).remove.push(message);
+    }
+    for item in &diff.put {
+        let message = pb::ViewItem::from(&**item);
+        cut.place(message.encoded_len() + OVERHEAD).put.push(message);
+    }
+    cut.end(diff.full, |piece| piece.more = true)
+}
+
+/// The pieces that are full, and the one that is being filled.
+struct Cut<P> {
+    done: Vec<P>,
+    piece: P,
+    bytes: usize,
+    rest: P,
+}
+
+impl<P: Clone> Cut<P> {
+    fn new(first: P, rest: P) -> Self {
+        Self { done: Vec::new(), piece: first, bytes: 0, rest }
+    }
+
+    /// The piece that `next` more bytes go into: another one when they are too many for this one.
+    fn place(&mut self, next: usize) -> &mut P {
+        if self.bytes > 0 && self.bytes + next > PIECE_BYTES {
+            self.done.push(std::mem::replace(&mut self.piece, self.rest.clone()));
+            self.bytes = 0;
+        }
+        self.bytes += next;
+        &mut self.piece
+    }
+
+    /// All pieces; an empty one only when it must be there.
+    fn end(mut self, needed: bool, more: impl Fn(&mut P)) -> Vec<P> {
+        if self.bytes > 0 || (needed && self.done.is_empty()) {
+            self.done.push(self.piece);
+        }
+        let last = self.done.len().saturating_sub(1);
+        self.done[..last].iter_mut().for_each(more);
+        self.done
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cluster_types::{DesiredState, ServiceId, TaskAssignment, TaskId, TaskSpec};
-    use std::sync::Arc;
-
-    fn assignment(number: u128, padding: usize) -> Arc<TaskAssignment> {
-        let mut spec = TaskSpec::default();
-        spec.container.args = vec!["x".repeat(padding)];
-        Arc::new(TaskAssignment {
-            task: TaskId::from_bits(number),
-            service: ServiceId::from_bits(1),
-            service_name: "web".into(),
-            slot: 1,
-            desired: DesiredState::Running,
-            spec: Arc::new(spec),
-            ports: Vec::new(),
-        })
-    }
-
-    #[test]
-    fn nothing_is_sent_for_nothing_but_an_empty_full_set() {
-        assert!(cut(&AssignmentDiff::default()).is_empty());
-        let empty = cut(&AssignmentDiff { full: true, ..Default::default() });
-        assert_eq!(empty, [pb::Assignments { full: true, ..Default::default() }]);
-    }
-
-    proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config::with_cases(24))]
-        #[test]
-        fn pieces_are_small_and_whole(sizes in proptest::collection::vec(0_usize..500_000, 0..12), removed in 0_u128..60_000, full: bool) {
-            let put: Vec<_> = sizes.iter().enumerate().map(|(number, size)| assignment(number as u128, *size)).collect();
-            let remove: Vec<_> = (0..removed).map(TaskId::from_bits).collect();
-            let pieces = cut(&AssignmentDiff { full, put: put.clone(), remove: remove.clone() });
-            for (place, piece) in pieces.iter().enumerate() {
-                proptest::prop_assert!(piece.encoded_len() < MESSAGE_BYTES);
-                proptest::prop_assert_eq!(piece.full, full && place == 0);
-                proptest::prop_assert_eq!(piece.more, place + 1 < pieces.len());
-            }
-            let tasks: Vec<_> = pieces.iter().flat_map(|piece| &piece.put).map(|task| task.task.clone()).collect();
-            proptest::prop_assert_eq!(tasks, put.iter().map(|task| task.task.to_string()).collect::<Vec<_>>());
-            let gone: Vec<_> = pieces.iter().flat_map(|piece| piece.remove.clone()).collect();
-            proptest::prop_assert_eq!(gone, remove.iter().map(ToString::to_string).collect::<Vec<_>>());
-        }
-    }
-}
+mod tests;

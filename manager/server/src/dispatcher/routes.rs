@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use cluster_api::pb;
 use cluster_api::pb::manager_message::Item;
 use cluster_decide::liveness;
-use cluster_types::{Change, Event, EventKind, ManagerSeat, NodeId, NodeState, NodeStatus, NodeStep, Object, Task};
+use cluster_decide::network_view::{self, Concerned};
+use cluster_types::{Change, Event, EventKind, ManagerSeat, NodeId, NodeState, NodeStatus, NodeStep, Object, Task, TaskState, Version};
 
 use crate::control::cluster::manager_addresses;
 use crate::core::Core;
 
-/// Follows the events of one entry.
-pub(crate) fn follow(core: &Core, events: &[Event]) {
+/// Follows the events of the entry at `index`.
+pub(crate) fn follow(core: &Core, index: Version, events: &[Event]) {
     let mut wake = BTreeSet::new();
     if events.iter().any(|event| seat(Some(&event.object)) != seat(event.before.as_ref()) || is_manager_gone(event)) {
         tell_managers(core);
@@ -24,17 +25,38 @@ pub(crate) fn follow(core: &Core, events: &[Event]) {
                 wake.insert(node.id);
                 correct(core, node.id, &node.status);
             }
-            (Object::Cluster(_) | Object::Service(_), _) => {}
+            (Object::Cluster(_) | Object::Service(_) | Object::Network(_), _) => {}
         }
     }
-    core.sessions.wake(wake);
+    if shows(core, events, &mut wake) { core.sessions.wake_all(index) } else { core.sessions.wake(wake, index) }
+}
+
+/// Adds the nodes whose network views may change. Whether it may be those of all nodes, or a task drains: then each session looks, if only
+/// to find that its node has it out already.
+fn shows(core: &Core, events: &[Event], nodes: &mut BTreeSet<NodeId>) -> bool {
+    let view = core.raft.view();
+    for event in events {
+        match network_view::concerns(event, &view) {
+            Concerned::All => return true,
+            Concerned::Nodes(concerned) => nodes.extend(concerned),
+        }
+    }
+    events.iter().any(is_draining)
+}
+
+/// Whether a task runs that is wanted no longer. Each change of it counts: the nodes are to have seen the last one.
+fn is_draining(event: &Event) -> bool {
+    match &event.object {
+        Object::Task(task) => event.kind != EventKind::Removed && task.status.state == TaskState::Running && !task.is_wanted(),
+        Object::Cluster(_) | Object::Node(_) | Object::Service(_) | Object::Network(_) => false,
+    }
 }
 
 /// The seat of a manager, when the object is one.
 fn seat(object: Option<&Object>) -> Option<&ManagerSeat> {
     match object {
         Some(Object::Node(node)) => node.manager.as_ref(),
-        Some(Object::Cluster(_) | Object::Service(_) | Object::Task(_)) | None => None,
+        Some(Object::Cluster(_) | Object::Service(_) | Object::Task(_) | Object::Network(_)) | None => None,
     }
 }
 

@@ -1,5 +1,8 @@
-//! One agent's session: its assignments go down, its heartbeats and reports come up. One task for each session; it ends when the stream
-//! breaks, the agent falls silent, another session takes its place or this manager no longer leads.
+//! One agent's session: its network view and its assignments go down, its heartbeats and reports come up. One task for each session; it
+//! ends when the stream breaks, the agent falls silent, another session takes its place or this manager no longer leads.
+
+mod network;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +11,16 @@ use cluster_api::pb;
 use cluster_api::pb::manager_message::Item;
 use cluster_decide::assignment::{self, Assignments};
 use cluster_decide::liveness;
-use cluster_types::limits::ERROR_BYTES;
-use cluster_types::{AssignmentDiff, Change, NodeState, NodeStatus, NodeStep, Role, SessionStamp, TaskId, TaskStatus};
+use cluster_types::{AssignmentDiff, Change, NodeNetwork, NodeState, NodeStatus, NodeStep, Role, SessionStamp, Version};
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
+use super::looks::Look;
 use super::pieces;
 use super::sessions::Handle;
 use crate::control::cluster::manager_addresses;
 use crate::core::{Core, Term};
+use network::Shown;
 
 /// Messages on their way to the agent.
 pub(crate) type Outbox = mpsc::Sender<Result<pb::ManagerMessage, Status>>;
@@ -34,6 +38,11 @@ pub(crate) struct Session {
     sent: Assignments,
     /// Whether `sent` was ever sent: the first set is a full one, even when it is empty.
     began: bool,
+    shown: Shown,
+    /// Whether something may have changed since the last look.
+    behind: bool,
+    /// What the node said last of its data path.
+    described: Option<NodeNetwork>,
     received: u64,
     acknowledged: u64,
 }
@@ -46,7 +55,23 @@ impl Session {
     pub(crate) fn new(core: Arc<Core>, term: Term, handle: Arc<Handle>, outbox: Outbox, role: Role, address: String) -> Self {
         let stamp = SessionStamp { incarnation: term.incarnation, term: term.number, sequence: 0 };
         let sent = Assignments::new();
-        Self { core, term, handle, outbox, role, address, stamp, sent, began: false, received: 0, acknowledged: 0 }
+        let shown = Shown::default();
+        Self {
+            core,
+            term,
+            handle,
+            outbox,
+            role,
+            address,
+            stamp,
+            sent,
+            began: false,
+            shown,
+            behind: true,
+            described: None,
+            received: 0,
+            acknowledged: 0,
+        }
     }
 
     /// Runs it to its end, and says then that the node is disconnected.
@@ -72,6 +97,8 @@ impl Session {
         let node = self.handle.node;
         let view = self.core.raft.view();
         let known = view.node(node).ok_or_else(super::removed)?;
+        // What is noted later wakes the session.
+        self.handle.look(self.core.looks.index());
         if let Some(description) = description {
             let description =
                 description.try_into().map_err(|error: cluster_api::FieldError| Status::from(error.within("hello.description")))?;
@@ -88,7 +115,7 @@ impl Session {
     }
 
     async fn serve(&mut self, inbox: &mut Streaming<pb::AgentMessage>) -> Ended {
-        let handle = Arc::clone(&self.handle);
+        let (core, handle) = (Arc::clone(&self.core), Arc::clone(&self.handle));
         let term = self.term.clone();
         loop {
             let silence = self.grace();
@@ -96,12 +123,15 @@ impl Session {
                 biased;
                 () = handle.end.cancelled() => return Err(Status::aborted("another session of this node took its place, or it was removed")),
                 () = term.ended.cancelled() => return Err(self.core.not_leading()),
-                () = handle.woken() => self.catch_up().await?,
                 message = tokio::time::timeout(silence, inbox.message()) => match message {
                     Err(_) => return Err(Status::deadline_exceeded(format!("nothing was heard from it for {} ms", silence.as_millis()))),
                     Ok(Ok(Some(message))) => self.hear(message).await?,
                     Ok(Ok(None) | Err(_)) => return Ok(()),
                 },
+                () = handle.woken() => self.catch_up().await?,
+                () = self.due(), if !self.behind => self.behind = true,
+                // Last, and given up for anything else: it may take a while, and heartbeats must not wait for it.
+                turn = core.looks.at_least(handle.needed()), if self.behind => self.look(&turn.look).await?,
             }
         }
     }
@@ -115,40 +145,32 @@ impl Session {
                 self.report(report);
                 Ok(())
             }
+            Some(pb::agent_message::Item::NetworkApplied(pb::NetworkApplied { version })) => {
+                self.applied(Version(version));
+                Ok(())
+            }
+            Some(pb::agent_message::Item::Network(network)) => {
+                self.describe_network(network);
+                Ok(())
+            }
             Some(pb::agent_message::Item::Hello(_)) => Err(Status::invalid_argument("hello is the first message and comes once")),
             // A message of a newer agent: it does without an answer.
             None => Ok(()),
         }
     }
 
-    /// Statuses of the node's own tasks go to the log; others are dropped (failures H5), and acknowledged so that they do not come again.
-    fn report(&mut self, report: pb::Report) {
-        self.received += report.tasks.len() as u64;
-        let view = self.core.raft.view();
-        let mut statuses = Vec::with_capacity(report.tasks.len());
-        for report in report.tasks {
-            match read(report) {
-                Ok((id, status)) if view.task(id).is_some_and(|task| task.node == Some(self.handle.node)) => statuses.push((id, status)),
-                Ok((id, _)) => tracing::debug!(node = %self.handle.node, task = %id, "reported a task that is not, or no longer, its own"),
-                Err(error) => tracing::warn!(node = %self.handle.node, %error, "sent a report that cannot be read"),
-            }
-        }
-        self.core.reports.tasks(&self.handle, statuses, self.received);
-    }
-
-    /// Sends what changed since the last time: assignments, acknowledgements, messages for log readers, the wish for a new certificate.
+    /// Sends what waits: messages for log readers and acknowledgements. Takes note of a change, to look at it.
     async fn catch_up(&mut self) -> Ended {
         for message in self.handle.take_messages() {
             self.send(message).await?;
         }
-        if self.handle.take_change() {
-            self.look().await?;
-        }
+        self.behind |= self.handle.take_change();
         self.acknowledge().await
     }
 
-    /// Looks at the node and its tasks, and sends what is new.
-    async fn look(&mut self) -> Ended {
+    /// Looks at the node and its tasks, and sends what is new: first what the network is, then what is to run in it.
+    async fn look(&mut self, look: &Look) -> Ended {
+        self.behind = false;
         let view = self.core.raft.view();
         let node = view.node(self.handle.node).ok_or_else(super::removed)?;
         let role = super::role(node);
@@ -157,7 +179,10 @@ impl Session {
             self.role = role;
             self.send(Item::RenewNow(pb::RenewNow {})).await?;
         }
-        let wanted = assignment::wanted(&view, self.handle.node);
+        self.show(look).await?;
+        let held = self.held(&look.view);
+        let mut wanted = assignment::wanted(&look.view, self.handle.node, &held);
+        wanted.retain(|task, assignment| !self.began || self.sent.contains_key(task) || self.shows_networks(assignment));
         let diff = if self.began { assignment::diff(&self.sent, &wanted) } else { assignment::full(&wanted) };
         self.began = true;
         self.sent = wanted;
@@ -165,7 +190,7 @@ impl Session {
     }
 
     async fn assign(&mut self, diff: &AssignmentDiff) -> Ended {
-        for piece in pieces::cut(diff) {
+        for piece in pieces::assignments(diff) {
             self.stamp.sequence += 1;
             self.send(Item::Assignments(piece)).await?;
         }
@@ -212,22 +237,5 @@ impl Session {
     fn period_ms(&self) -> u64 {
         let period = liveness::heartbeat_period(self.core.raft.view().node_count());
         u64::try_from(period.as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-/// A status as a node sends it. Its words are cut to what the state keeps.
-fn read(report: pb::TaskReport) -> Result<(TaskId, TaskStatus), cluster_api::FieldError> {
-    let missing = |field: &str| cluster_api::FieldError::new(field, "is missing");
-    let task =
-        report.task.parse().map_err(|error: cluster_types::id::InvalidId| cluster_api::FieldError::new("task", error.to_string()))?;
-    let mut status = TaskStatus::try_from(report.status.ok_or_else(|| missing("status"))?)?;
-    shorten(&mut status.message);
-    status.error.as_mut().map(shorten);
-    Ok((task, status))
-}
-
-fn shorten(text: &mut String) {
-    if text.len() > ERROR_BYTES {
-        text.truncate(text.floor_char_boundary(ERROR_BYTES));
     }
 }

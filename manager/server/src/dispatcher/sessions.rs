@@ -1,26 +1,28 @@
 //! The sessions that are open on this manager: one for each node. The router wakes them, the log broker sends through them, liveness reads
-//! who is there.
+//! who is there, and each learns from the others how far their nodes have come with their network views.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cluster_api::pb;
-use cluster_types::{NodeId, Timestamp};
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use cluster_types::{NodeId, Timestamp, Version};
 
-use super::admission::{Arrival, Nonces, Present, Verdict};
-
-/// Messages for the log readers that may wait in one session. A node that does not take them counts as one that does not answer.
-const WAITING_MESSAGES: usize = 64;
+use super::admission::{Arrival, Nonces, Verdict};
+pub(crate) use super::handle::Handle;
 
 /// All sessions.
 #[derive(Default)]
 pub(crate) struct Sessions {
-    nodes: Mutex<BTreeMap<NodeId, NodeSessions>>,
+    table: Mutex<Table>,
     opened: AtomicU64,
+}
+
+#[derive(Default)]
+struct Table {
+    nodes: BTreeMap<NodeId, NodeSessions>,
+    /// The sessions that hold tasks back until all nodes have applied a newer view, with what all had applied when they last looked.
+    holding: BTreeMap<NodeId, Version>,
 }
 
 /// What is remembered of a node.
@@ -32,28 +34,11 @@ struct NodeSessions {
     nonces: Nonces,
 }
 
-/// One open session, as the rest of the manager reaches it.
-pub(crate) struct Handle {
-    /// Tells it from every other session of this manager.
-    pub(crate) number: u64,
-    /// Its node.
-    pub(crate) node: NodeId,
-    arrival: Arrival,
-    heard: AtomicU64,
-    committed: AtomicU64,
-    /// Whether its assignments, or its node, may have changed.
-    changed: AtomicBool,
-    messages: Mutex<VecDeque<pb::manager_message::Item>>,
-    wake: Notify,
-    /// Ends the session.
-    pub(crate) end: CancellationToken,
-}
-
 impl Sessions {
     /// Opens the session of a node that came in, or says why not. The node's old session ends.
     pub(crate) fn open(&self, node: NodeId, arrival: Arrival, silence: Duration, now: Timestamp) -> Result<Arc<Handle>, Verdict> {
-        let mut nodes = self.lock();
-        let sessions = nodes.entry(node).or_default();
+        let mut table = self.lock();
+        let sessions = table.nodes.entry(node).or_default();
         let present = sessions.open.as_deref().map(Handle::present);
         match sessions.nonces.judge(present.as_ref(), &arrival, silence, now) {
             Verdict::Open => {}
@@ -68,129 +53,170 @@ impl Sessions {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         let handle = Arc::new(Handle::new(number, node, arrival, now));
         sessions.open = Some(Arc::clone(&handle));
+        table.holding.remove(&node);
+        // Whoever waits for this node waits for what it applies from now on.
+        table.holding.values_mut().for_each(|seen| *seen = Version(0));
         Ok(handle)
     }
 
     /// A session ended. Whether it was still its node's: then the node is disconnected.
     pub(crate) fn closed(&self, handle: &Handle) -> bool {
-        let mut nodes = self.lock();
-        let Some(sessions) = nodes.get_mut(&handle.node) else { return false };
-        let own = sessions.open.as_ref().is_some_and(|open| open.number == handle.number);
-        if own {
+        let mut table = self.lock();
+        if !table.has(handle) {
+            return false;
+        }
+        if let Some(sessions) = table.nodes.get_mut(&handle.node) {
             sessions.open = None;
             sessions.heard = Some(handle.heard_at());
         }
-        own
+        table.holding.remove(&handle.node);
+        table.wake_holding();
+        true
     }
 
     /// The open session of a node.
     pub(crate) fn of(&self, node: NodeId) -> Option<Arc<Handle>> {
-        self.lock().get(&node).and_then(|sessions| sessions.open.clone())
+        self.lock().nodes.get(&node).and_then(|sessions| sessions.open.clone())
     }
 
     /// The nodes with an open session.
     pub(crate) fn nodes(&self) -> Vec<NodeId> {
-        self.lock().iter().filter(|(_, sessions)| sessions.open.is_some()).map(|(node, _)| *node).collect()
+        self.lock().open().map(|handle| handle.node).collect()
     }
 
     /// When each node was last heard, open session or not.
     pub(crate) fn heard(&self) -> BTreeMap<NodeId, Timestamp> {
         let heard = |sessions: &NodeSessions| sessions.open.as_ref().map(|open| open.heard_at()).or(sessions.heard);
-        self.lock().iter().filter_map(|(node, sessions)| Some((*node, heard(sessions)?))).collect()
+        self.lock().nodes.iter().filter_map(|(node, sessions)| Some((*node, heard(sessions)?))).collect()
     }
 
-    /// Has the sessions of these nodes look at the state again.
-    pub(crate) fn wake(&self, nodes: impl IntoIterator<Item = NodeId>) {
-        let sessions = self.lock();
-        for handle in nodes.into_iter().filter_map(|node| sessions.get(&node)?.open.as_ref()) {
-            handle.changed.store(true, Ordering::Release);
-            handle.wake.notify_one();
+    /// Has the sessions of these nodes look at a state that has the entry `index`.
+    pub(crate) fn wake(&self, nodes: impl IntoIterator<Item = NodeId>, index: Version) {
+        let table = self.lock();
+        nodes.into_iter().filter_map(|node| table.nodes.get(&node)?.open.as_ref()).for_each(|handle| handle.look(index));
+    }
+
+    /// The same with all sessions.
+    pub(crate) fn wake_all(&self, index: Version) {
+        self.lock().open().for_each(|handle| handle.look(index));
+    }
+
+    /// The state whose network view each node with an open session has applied. The session of `holder` is woken when all have a newer one,
+    /// until it [lets go](Self::let_go): it asks before it decides, so that nothing is missed in between.
+    pub(crate) fn hold(&self, holder: &Handle) -> BTreeMap<NodeId, Version> {
+        let mut table = self.lock();
+        let applied: BTreeMap<NodeId, Version> = table.open().map(|handle| (handle.node, handle.applied())).collect();
+        if table.has(holder) {
+            table.holding.insert(holder.node, applied.values().min().copied().unwrap_or_default());
         }
+        applied
+    }
+
+    /// A session holds nothing back.
+    pub(crate) fn let_go(&self, holder: &Handle) {
+        let mut table = self.lock();
+        if table.has(holder) {
+            table.holding.remove(&holder.node);
+        }
+    }
+
+    /// The node of some session has applied a newer view.
+    pub(crate) fn applied(&self) {
+        self.lock().wake_holding();
     }
 
     /// Ends the session of a node that was removed, and forgets the node.
     pub(crate) fn forget(&self, node: NodeId) {
-        if let Some(handle) = self.lock().remove(&node).and_then(|sessions| sessions.open) {
+        let mut table = self.lock();
+        table.holding.remove(&node);
+        if let Some(handle) = table.nodes.remove(&node).and_then(|sessions| sessions.open) {
             handle.end.cancel();
         }
+        table.wake_holding();
     }
 
     /// Ends all sessions: this manager does not lead any more.
     pub(crate) fn end_all(&self) {
-        for handle in std::mem::take(&mut *self.lock()).into_values().filter_map(|sessions| sessions.open) {
-            handle.end.cancel();
-        }
+        std::mem::take(&mut *self.lock()).open().for_each(|handle| handle.end.cancel());
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, NodeSessions>> {
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Handle {
-    fn new(number: u64, node: NodeId, arrival: Arrival, now: Timestamp) -> Self {
-        Self {
-            number,
-            node,
-            arrival,
-            heard: AtomicU64::new(now.0),
-            committed: AtomicU64::new(0),
-            changed: AtomicBool::new(true),
-            messages: Mutex::default(),
-            wake: Notify::new(),
-            end: CancellationToken::new(),
+impl Table {
+    fn open(&self) -> impl Iterator<Item = &Arc<Handle>> {
+        self.nodes.values().filter_map(|sessions| sessions.open.as_ref())
+    }
+
+    /// Whether a session is still its node's.
+    fn has(&self, handle: &Handle) -> bool {
+        self.nodes.get(&handle.node).and_then(|sessions| sessions.open.as_ref()).is_some_and(|open| open.number == handle.number)
+    }
+
+    /// Wakes the sessions that hold something back, when what all nodes have applied is newer than when they looked.
+    fn wake_holding(&self) {
+        if self.holding.is_empty() {
+            return;
         }
+        let applied = self.open().map(|handle| handle.applied()).min().unwrap_or_default();
+        let ready = self.holding.iter().filter(|(_, seen)| **seen < applied).map(|(node, _)| node);
+        ready.filter_map(|node| self.nodes.get(node)?.open.as_ref()).for_each(|handle| handle.look(Version(0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(1);
+
+    fn open(sessions: &Sessions, number: u128) -> Arc<Handle> {
+        let arrival = Arrival { nonce: "n".into(), boot: "b".into() };
+        let handle = sessions.open(NodeId::from_bits(number), arrival, SILENCE, Timestamp(0)).unwrap();
+        assert!(handle.take_change());
+        handle
     }
 
-    fn present(&self) -> Present {
-        Present { arrival: self.arrival.clone(), heard: self.heard_at() }
+    fn apply(sessions: &Sessions, handle: &Handle, version: u64) {
+        let further = handle.progress(|progress| {
+            progress.look(Version(version), true);
+            progress.acknowledge(Version(version));
+        });
+        assert!(further);
+        sessions.applied();
     }
 
-    /// A message came.
-    pub(crate) fn hear(&self, now: Timestamp) {
-        self.heard.store(now.0, Ordering::Relaxed);
+    #[test]
+    fn who_holds_is_woken_when_the_last_node_has_applied_and_not_before() {
+        let sessions = Sessions::default();
+        let (first, second, third) = (open(&sessions, 1), open(&sessions, 2), open(&sessions, 3));
+        let applied = sessions.hold(&first);
+        assert_eq!(applied.into_values().collect::<Vec<_>>(), [Version(0); 3]);
+        apply(&sessions, &first, 5);
+        apply(&sessions, &second, 6);
+        assert!(!first.take_change());
+        apply(&sessions, &third, 7);
+        assert!(first.take_change() && !second.take_change());
+
+        assert_eq!(sessions.hold(&first).into_values().collect::<Vec<_>>(), [Version(5), Version(6), Version(7)]);
+        apply(&sessions, &first, 8);
+        assert!(first.take_change(), "all have 6");
+        sessions.let_go(&first);
+        apply(&sessions, &second, 9);
+        assert!(!first.take_change(), "it holds nothing any more");
     }
 
-    /// When the last message came.
-    pub(crate) fn heard_at(&self) -> Timestamp {
-        Timestamp(self.heard.load(Ordering::Relaxed))
-    }
-
-    /// This many of the statuses that it reported are in the log.
-    pub(crate) fn committed(&self, statuses: u64) {
-        self.committed.fetch_max(statuses, Ordering::Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Whether there is a change that the session has not looked at; it does now.
-    pub(crate) fn take_change(&self) -> bool {
-        self.changed.swap(false, Ordering::Acquire)
-    }
-
-    /// How many of its statuses are in the log.
-    pub(crate) fn committed_statuses(&self) -> u64 {
-        self.committed.load(Ordering::Relaxed)
-    }
-
-    /// Sends a message through the session. Whether there is room for it.
-    pub(crate) fn send(&self, message: pb::manager_message::Item) -> bool {
-        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = messages.len() < WAITING_MESSAGES;
-        if room {
-            messages.push_back(message);
-        }
-        drop(messages);
-        self.wake.notify_one();
-        room
-    }
-
-    /// The messages that wait.
-    pub(crate) fn take_messages(&self) -> VecDeque<pb::manager_message::Item> {
-        std::mem::take(&mut *self.messages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Waits until there may be something to send.
-    pub(crate) async fn woken(&self) {
-        self.wake.notified().await;
+    #[test]
+    fn a_node_that_went_away_is_waited_for_no_longer() {
+        let sessions = Sessions::default();
+        let (first, second, third) = (open(&sessions, 1), open(&sessions, 2), open(&sessions, 3));
+        apply(&sessions, &first, 5);
+        sessions.hold(&first);
+        assert!(sessions.closed(&second));
+        assert!(!first.take_change());
+        sessions.forget(third.node);
+        assert!(first.take_change());
     }
 }

@@ -140,7 +140,7 @@ impl Reader {
     fn followed(&self, object: &Object) -> Option<Arc<Task>> {
         match object {
             Object::Task(task) if Some(task.service) == self.wanted.service && has_container(task) => Some(Arc::clone(task)),
-            Object::Task(_) | Object::Service(_) | Object::Node(_) | Object::Cluster(_) => None,
+            Object::Task(_) | Object::Service(_) | Object::Node(_) | Object::Cluster(_) | Object::Network(_) => None,
         }
     }
 }

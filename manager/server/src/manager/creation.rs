@@ -1,16 +1,18 @@
-//! How a cluster begins: a CA, the first node's certificate, and the first entry of the log, with the cluster and that node.
+//! How a cluster begins: a CA, the first node's certificate, and the first entry of the log, with the cluster, that node and the network
+//! of services that name none.
 //!
 //! In two steps, because Raft's network needs the certificate: [`NewCluster::make`] before Raft starts, [`NewCluster::found`] after.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_api::{ApiError, Credentials};
+use cluster_api::{ApiError, Credentials, FieldError};
 use cluster_raft::Raft;
 use cluster_types::{
-    CaRoot, Change, Cluster, ClusterId, Entry, EntryMode, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeId, NodeSpec,
-    NodeStatus, Object, RequestId, Role,
+    CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, JoinSecrets, ManagerSeat, Meta, Network,
+    NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeStatus, Object, RequestId, Role,
 };
 
 use crate::ca::{self, CaError, NodeCertificate};
@@ -30,6 +32,8 @@ pub struct Birth {
     pub address: SocketAddr,
     /// How long its first certificate holds.
     pub certificate_lifetime: Duration,
+    /// The addresses that the cluster may give: [`NetworkPool::standard`] where nobody chose.
+    pub network: NetworkPool,
 }
 
 /// A cluster that is about to begin. Secrets are in it: it is kept nowhere.
@@ -78,9 +82,11 @@ impl NewCluster {
     /// Writes the first entry through a Raft that was bootstrapped with [`FIRST_RAFT_ID`]. The cluster exists from then on.
     ///
     /// # Errors
-    /// When the entry is not committed in time, or the log has one already.
+    /// When the entry is not committed in time, the log has one already, or the pool has no room for a network.
     pub async fn found(&self, raft: &Raft, clock: &dyn Clock) -> Result<(), ApiError> {
-        let changes = vec![Change::Create(Object::Cluster(Arc::new(self.cluster()))), Change::Create(Object::Node(Arc::new(self.node())))];
+        let objects =
+            [Object::Cluster(Arc::new(self.cluster())), Object::Node(Arc::new(self.node())), Object::Network(Arc::new(self.network()?))];
+        let changes = objects.map(Change::Create).into();
         // The same request for the same cluster: after a crash it may be repeated.
         let request = RequestId::from_bits(self.cluster.bits());
         let entry = Entry { request, at: clock.now(), mode: EntryMode::Atomic, changes };
@@ -91,7 +97,16 @@ impl NewCluster {
     fn cluster(&self) -> Cluster {
         let join = JoinSecrets { worker: ca::join_secret(rand::random(), None), manager: ca::join_secret(rand::random(), None) };
         let (name, ca) = (self.birth.name.clone(), self.root.clone());
-        Cluster { meta: Meta::default(), id: self.cluster, name, incarnation: 1, ca, join }
+        Cluster { meta: Meta::default(), id: self.cluster, name, incarnation: 1, ca, join, network: self.birth.network }
+    }
+
+    /// The network of services that name none. It keeps clear of the nodes' own addresses, which the smallest pools have no room for.
+    fn network(&self) -> Result<Network, ApiError> {
+        let pool = self.birth.network;
+        let subnet = pool.default_network().filter(|subnet| !subnet.overlaps(pool.nodes()));
+        let subnet = subnet.ok_or_else(|| FieldError::new("network.pool", format!("{} is too small for a cluster", pool.pool)))?;
+        let spec = NetworkSpec { name: DEFAULT_NETWORK_NAME.to_owned(), ..NetworkSpec::default() };
+        Ok(Network { meta: Meta::default(), id: DEFAULT_NETWORK, spec, subnet, blocks: BTreeMap::new() })
     }
 
     fn node(&self) -> Node {
@@ -102,6 +117,8 @@ impl NewCluster {
             description: self.birth.description.clone(),
             status: NodeStatus { address: self.birth.address.ip().to_string(), ..NodeStatus::default() },
             manager: Some(ManagerSeat { raft_id: FIRST_RAFT_ID, address: self.birth.address }),
+            number: None,
+            network: NodeNetwork::default(),
         }
     }
 }

@@ -45,7 +45,9 @@ async fn a_retried_request_is_applied_once() {
         spec: Some(spec("web", replicas)),
         request_id: request_id.into(),
     };
-    let version = second.meta.unwrap().version;
+    // What it is given makes another version of it.
+    bed.until("it has an address", async || !bed.service("web").await.endpoint.unwrap().vips.is_empty()).await;
+    let version = bed.service("web").await.meta.unwrap().version;
     let updated = control.update_service(update(version, 4, "a")).await.unwrap().into_inner().service.unwrap();
     let again = control.update_service(update(version, 4, "a")).await.unwrap().into_inner().service.unwrap();
     assert_eq!((updated.wanted, again.wanted, again.spec_version), (4, 4, updated.spec_version));

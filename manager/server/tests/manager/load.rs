@@ -34,6 +34,7 @@ async fn many_agents_cost_few_entries() {
     let entries = bed.manager.raft().view().index().0 - before;
     tracing::info!(tasks, nodes, entries, took = ?begun.elapsed(), "all placed and acknowledged");
     assert!(entries < tasks / 4, "{entries} entries for {tasks} tasks: reports are not batched");
+    assert!(agents.iter().all(|agent| !agent.told.lock().unwrap().surprised), "an assignment came before its network");
     let told: Vec<usize> = agents.iter().map(|agent| agent.told.lock().unwrap().assignments.len()).collect();
     assert!(told.iter().max().unwrap() - told.iter().min().unwrap() <= 1, "not spread: {told:?}");
 }

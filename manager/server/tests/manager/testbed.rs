@@ -15,7 +15,7 @@ use cluster_api::pb::raft_client::RaftClient;
 use cluster_api::{Credentials, pb, tls};
 use cluster_manager::{Birth, FIRST_RAFT_ID, Manager, ManagerConfig, NewCluster, TlsDial};
 use cluster_raft::{Raft, RaftConfig, Timing};
-use cluster_types::{JoinToken, NodeDescription, Platform, Reservation, Role};
+use cluster_types::{JoinToken, NetworkPool, NodeDescription, Platform, Reservation, Role};
 use futures::future::BoxFuture;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -47,6 +47,7 @@ pub(crate) fn description(hostname: &str) -> NodeDescription {
         platform: Platform { os: "linux".into(), arch: "x86_64".into() },
         capacity: Reservation { nano_cpus: 4_000_000_000, memory: 8 << 30 },
         version: "test".into(),
+        data_address: Some(std::net::Ipv4Addr::LOCALHOST),
     }
 }
 
@@ -70,7 +71,8 @@ impl Bed {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let certificate_lifetime = Duration::from_secs(3600);
-        let birth = Birth { name: "test".into(), description: description("m1"), address, certificate_lifetime };
+        let (description, network) = (description("m1"), NetworkPool::standard());
+        let birth = Birth { name: "test".into(), description, address, certificate_lifetime, network };
         let new = NewCluster::make(birth, config.clock.as_ref()).unwrap();
         let credentials = new.credentials().unwrap();
         let raft = Raft::bootstrap(raft_config(dir.path(), FIRST_RAFT_ID, address, &credentials)).await.unwrap();
@@ -189,7 +191,7 @@ impl Bed {
 }
 
 pub(crate) fn spec(name: &str, replicas: u64) -> pb::ServiceSpec {
-    use cluster_types::{ContainerSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+    use cluster_types::{ContainerSpec, EndpointSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
     let container = ContainerSpec { image: "busybox".into(), ..ContainerSpec::default() };
     let restart = RestartPolicy { delay: Duration::ZERO, ..RestartPolicy::default() };
     let spec = ServiceSpec {
@@ -199,6 +201,7 @@ pub(crate) fn spec(name: &str, replicas: u64) -> pb::ServiceSpec {
         mode: ServiceMode::Replicated { replicas },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     };
     (&spec).into()
 }

@@ -41,7 +41,7 @@ fn is_refused(outcome: &Result<(), Rejection>) -> bool {
 #[test]
 fn objects_are_found_by_everything_that_has_an_index() {
     let mut state = web();
-    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
     let view = state.view();
     assert_eq!(view.service_by_name("web").unwrap().id, SERVICE);
     assert_eq!(view.nodes_by_hostname("host1").count(), 1);
@@ -57,7 +57,7 @@ fn objects_are_found_by_everything_that_has_an_index() {
 fn a_view_stays_as_it_was() {
     let mut state = web();
     let before = state.view();
-    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
     assert_eq!((before.task(TASK).unwrap().node, before.tasks_on_node(NODE).count(), before.index()), (None, 0, Version(3)));
 }
 
@@ -111,16 +111,19 @@ fn a_task_is_placed_once() {
     let mut state = web();
     step(&mut state, TaskStep::Explain("no node fits".to_owned())).unwrap();
     assert_eq!(state.view().task(TASK).unwrap().status.state, TaskState::Pending);
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NodeId::from_bits(9)))), "there is no such node");
-    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NodeId::from_bits(9), Vec::new()))), "there is no such node");
+    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
     assert_eq!(state.view().task(TASK).unwrap().status.error, None);
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE))) && is_refused(&step(&mut state, TaskStep::Explain(String::new()))));
+    assert!(
+        is_refused(&step(&mut state, TaskStep::Assign(NODE, Vec::new())))
+            && is_refused(&step(&mut state, TaskStep::Explain(String::new())))
+    );
 }
 
 #[test]
 fn a_late_report_cannot_undo_an_end() {
     let mut state = web();
-    step(&mut state, TaskStep::Assign(NODE)).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
     assert!(is_refused(&step(&mut state, TaskStep::report(NodeId::from_bits(2), TaskState::Running, Timestamp(5), "", None))));
     assert!(is_refused(&step(&mut state, report(TaskState::Pending))));
     step(&mut state, report(TaskState::Running)).unwrap();
@@ -145,7 +148,7 @@ fn what_is_wanted_only_grows() {
     apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Shutdown))).unwrap();
     assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Running)))));
     assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Due))));
-    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Assign(NODE)))));
+    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Assign(NODE, Vec::new())))));
 }
 
 #[test]
@@ -196,4 +199,165 @@ fn a_damaged_snapshot_is_refused_with_the_reason() {
     let mut newer = bytes.clone();
     newer[0] = 9;
     assert!(message(&newer).contains("format 9"));
+}
+
+const NET: NetworkId = NetworkId::from_bits(2);
+
+/// `web` with a network of four blocks of four addresses: the first is of the node, the second of the services.
+fn networked() -> State {
+    let mut state = web();
+    apply(&mut state, Change::Create(Object::Network(network(2, 28)))).unwrap();
+    claim(&mut state, 0, BlockOwner::Node(NODE)).unwrap();
+    claim(&mut state, 1, BlockOwner::Services).unwrap();
+    state
+}
+
+fn claim(state: &mut State, number: u32, owner: BlockOwner) -> Result<(), Rejection> {
+    apply(state, Change::Network(NET, NetworkStep::Claim(number, owner)))
+}
+
+fn release(state: &mut State, number: u32) -> Result<(), Rejection> {
+    apply(state, Change::Network(NET, NetworkStep::Release(number)))
+}
+
+/// Address number `index` of the network of [`networked`].
+fn at(index: u8) -> TaskAddress {
+    address(2, 32 + index)
+}
+
+fn endpoint(state: &mut State, service: u128, vip: Option<u8>, port: Option<u16>) -> Result<(), Rejection> {
+    let open = |published| PublishedPort { target: 80, published, protocol: Protocol::Tcp, mode: PublishMode::Ingress };
+    let vips = vip.map(|index| (NET, at(index).address)).into_iter().collect();
+    let endpoint = Endpoint { vips, ports: port.map(open).into_iter().collect(), error: None };
+    apply(state, Change::Service(ServiceId::from_bits(service), ServiceStep::Endpoint(endpoint)))
+}
+
+#[test]
+fn an_address_is_given_once_from_a_block_of_the_node() {
+    let mut state = networked();
+    apply(&mut state, Change::Create(Object::Node(node(2)))).unwrap();
+    apply(&mut state, Change::Create(Object::Task(task(101, 7, Version(2), 2)))).unwrap();
+    let second = |state: &mut State, node, addresses| {
+        apply(state, Change::Task(TaskId::from_bits(101), TaskStep::Assign(NodeId::from_bits(node), addresses)))
+    };
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1), at(1)]))), "twice to one task");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(4)]))), "a block of the services");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(8)]))), "a block of nobody");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![address(9, 33)]))), "no such network");
+    assert!(is_refused(&second(&mut state, 2, vec![at(1)])), "a block of another node");
+    step(&mut state, TaskStep::Assign(NODE, vec![at(1)])).unwrap();
+    assert_eq!(state.view().address_holder(at(1).address), Some(crate::Holder::Task(TASK)));
+    assert!(is_refused(&second(&mut state, 1, vec![at(1)])), "it is taken");
+    step(&mut state, report(TaskState::Failed)).unwrap();
+    second(&mut state, 1, vec![at(1)]).unwrap();
+    apply(&mut state, Change::Remove { key: ObjectKey::Task(TaskId::from_bits(101)), expect: None }).unwrap();
+    assert_eq!(state.view().address_holder(at(1).address), None);
+}
+
+#[test]
+fn a_task_that_is_not_placed_holds_no_address() {
+    let mut state = networked();
+    let made = |state| {
+        let mut task = Task::clone(&task(101, 7, Version(2), 0));
+        (task.node, task.addresses, task.status.state) = (Some(NODE), vec![at(1)], state);
+        Change::Create(Object::Task(task.into()))
+    };
+    assert!(is_refused(&apply(&mut state, made(TaskState::New))));
+    apply(&mut state, made(TaskState::Assigned)).unwrap();
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1)]))), "the new task has it");
+}
+
+#[test]
+fn a_block_has_one_owner_and_is_kept_while_it_is_in_use() {
+    let mut state = networked();
+    assert!(is_refused(&claim(&mut state, 0, BlockOwner::Services)), "it has an owner");
+    assert!(is_refused(&claim(&mut state, 4, BlockOwner::Services)), "there are four");
+    assert!(matches!(claim(&mut state, 2, BlockOwner::Node(NodeId::from_bits(9))), Err(Rejection::Missing(_))));
+    step(&mut state, TaskStep::Assign(NODE, vec![at(3)])).unwrap();
+    endpoint(&mut state, 7, Some(4), None).unwrap();
+    assert!(is_refused(&release(&mut state, 0)) && is_refused(&release(&mut state, 1)));
+    apply(&mut state, Change::Remove { key: ObjectKey::Node(NODE), expect: None }).unwrap();
+    assert!(is_refused(&release(&mut state, 0)), "the task of the removed node may still run");
+    step(&mut state, TaskStep::Orphan).unwrap();
+    endpoint(&mut state, 7, None, None).unwrap();
+    release(&mut state, 0).unwrap();
+    release(&mut state, 1).unwrap();
+    claim(&mut state, 0, BlockOwner::Services).unwrap();
+}
+
+#[test]
+fn services_share_neither_addresses_nor_ports() {
+    let mut state = networked();
+    apply(&mut state, Change::Create(Object::Service(service(8, spec("api", 1, "api:1"))))).unwrap();
+    endpoint(&mut state, 7, Some(4), Some(80)).unwrap();
+    assert!(is_refused(&endpoint(&mut state, 8, Some(4), None)), "the address is taken");
+    assert!(is_refused(&endpoint(&mut state, 8, Some(1), None)), "a block of a node");
+    assert!(is_refused(&endpoint(&mut state, 8, None, Some(80))), "the port is taken");
+    endpoint(&mut state, 8, Some(5), Some(81)).unwrap();
+    endpoint(&mut state, 7, Some(4), Some(82)).unwrap();
+    endpoint(&mut state, 8, Some(5), Some(80)).unwrap();
+    assert_eq!(state.view().service_publishing(80, Protocol::Tcp).unwrap().id, ServiceId::from_bits(8));
+    apply(&mut state, Change::Remove { key: ObjectKey::Service(SERVICE), expect: None }).unwrap();
+    endpoint(&mut state, 8, Some(4), Some(82)).unwrap();
+}
+
+#[test]
+fn networks_do_not_meet_and_keep_their_subnet() {
+    let mut state = networked();
+    let create = |number, prefix| Change::Create(Object::Network(network(number, prefix)));
+    assert!(is_refused(&apply(&mut state, create(3, 27))), "it would have network 2 in it");
+    assert!(matches!(apply(&mut state, create(7, 28)), Err(Rejection::NameTaken { .. })));
+    apply(&mut state, create(3, 28)).unwrap();
+    let expect = state.view().network(NET).unwrap().meta.version;
+    let mut other = Network::clone(&network(2, 28));
+    other.spec.internal = true;
+    assert!(is_refused(&apply(&mut state, Change::Update { object: Object::Network(other.clone().into()), expect })));
+    (other.spec.internal, other.subnet) = (false, network(5, 28).subnet);
+    other.spec.labels.insert("a".to_owned(), "b".to_owned());
+    apply(&mut state, Change::Update { object: Object::Network(other.into()), expect }).unwrap();
+    let view = state.view();
+    let network = view.network(NET).unwrap();
+    assert_eq!((network.subnet, network.blocks.len(), network.spec.labels.len()), (self::network(2, 28).subnet, 2, 1));
+}
+
+#[test]
+fn a_network_in_use_stays() {
+    let mut state = networked();
+    let remove = Change::Remove { key: ObjectKey::Network(NET), expect: None };
+    let joins = |state: &mut State, joins: bool| {
+        let old = state.view().service(SERVICE).unwrap().clone();
+        let mut spec = ServiceSpec::clone(&old.spec);
+        spec.task.networks = joins.then(|| NetworkAttachment { network: NET, aliases: Vec::new() }).into_iter().collect();
+        let service = Service { spec: spec.into(), ..Service::clone(&old) };
+        apply(state, Change::Update { object: Object::Service(service.into()), expect: old.meta.version })
+    };
+    joins(&mut state, true).unwrap();
+    assert!(is_refused(&apply(&mut state, remove.clone())), "a service is in it");
+    step(&mut state, TaskStep::Assign(NODE, vec![at(0)])).unwrap();
+    endpoint(&mut state, 7, Some(4), None).unwrap();
+    joins(&mut state, false).unwrap();
+    assert!(is_refused(&apply(&mut state, remove.clone())), "a task is in it");
+    step(&mut state, report(TaskState::Shutdown)).unwrap();
+    assert!(is_refused(&apply(&mut state, remove.clone())), "the service still has an address there");
+    endpoint(&mut state, 7, None, None).unwrap();
+    apply(&mut state, remove).unwrap();
+    assert!(matches!(joins(&mut state, true), Err(Rejection::Missing(_))), "it is gone");
+    let default = Network { id: DEFAULT_NETWORK, ..Network::clone(&network(2, 28)) };
+    apply(&mut state, Change::Create(Object::Network(default.into()))).unwrap();
+    assert!(is_refused(&apply(&mut state, Change::Remove { key: ObjectKey::Network(DEFAULT_NETWORK), expect: None })));
+}
+
+#[test]
+fn nodes_have_numbers_of_their_own() {
+    let mut state = web();
+    apply(&mut state, Change::Create(Object::Node(node(2)))).unwrap();
+    let number = |state: &mut State, node, number| apply(state, Change::Node(NodeId::from_bits(node), NodeStep::Number(number)));
+    assert!(is_refused(&number(&mut state, 1, 0)));
+    number(&mut state, 1, 1).unwrap();
+    assert!(is_refused(&number(&mut state, 2, 1)) && is_refused(&number(&mut state, 1, 2)));
+    number(&mut state, 2, 2).unwrap();
+    assert_eq!(state.view().node_numbers().collect::<Vec<_>>(), [1, 2]);
+    apply(&mut state, Change::Remove { key: ObjectKey::Node(NODE), expect: None }).unwrap();
+    apply(&mut state, Change::Create(Object::Node(node(3)))).unwrap();
+    number(&mut state, 3, 1).unwrap();
 }

@@ -9,7 +9,25 @@ use crate::State;
 const NAMES: [&str; 3] = ["web", "api", "db"];
 
 fn any_spec() -> impl Strategy<Value = std::sync::Arc<ServiceSpec>> {
-    (0..3_usize, 0..3_u64, 0..3_u64).prop_map(|(name, replicas, image)| spec(NAMES[name], replicas, &format!("app:{image}")))
+    let network = proptest::option::weighted(0.3, 0..5_u128);
+    (0..3_usize, 0..3_u64, 0..3_u64, network).prop_map(|(name, replicas, image, network)| {
+        let mut spec = ServiceSpec::clone(&spec(NAMES[name], replicas, &format!("app:{image}")));
+        let attach = |network| NetworkAttachment { network: NetworkId::from_bits(network), aliases: Vec::new() };
+        spec.task.networks = network.into_iter().map(attach).collect();
+        spec.into()
+    })
+}
+
+/// Addresses in and around the blocks that the log begins with.
+fn any_address() -> impl Strategy<Value = TaskAddress> {
+    prop_oneof![
+        4 => (0..12_u8).prop_map(|last| address(0, last)),
+        1 => (0..4_u128, 0..80_u8).prop_map(|(network, last)| address(network, last)),
+    ]
+}
+
+fn any_addresses() -> impl Strategy<Value = Vec<TaskAddress>> {
+    proptest::collection::vec(any_address(), 0..3)
 }
 
 fn any_version() -> impl Strategy<Value = Version> {
@@ -35,6 +53,12 @@ fn any_object() -> impl Strategy<Value = Object> {
                 Object::Task(task.into())
             }
         ),
+        (0..4_u128, any_version(), 0..2_u128, any_address()).prop_map(|(number, version, node, address)| {
+            let mut task = Task::clone(&task(number, 0, version, 1));
+            (task.node, task.addresses, task.status.state) = (Some(NodeId::from_bits(node)), vec![address], TaskState::Assigned);
+            Object::Task(task.into())
+        }),
+        (0..9_u128, 27..=28_u8).prop_map(|(number, prefix)| Object::Network(network(number, prefix))),
     ]
 }
 
@@ -46,7 +70,7 @@ fn any_task_step() -> impl Strategy<Value = TaskStep> {
     let node = || (0..5_u128).prop_map(NodeId::from_bits);
     let desired = [DesiredState::Ready, DesiredState::Running, DesiredState::Shutdown, DesiredState::Remove];
     prop_oneof![
-        3 => node().prop_map(TaskStep::Assign),
+        3 => (node(), any_addresses()).prop_map(|(node, addresses)| TaskStep::Assign(node, addresses)),
         1 => "[a-b]".prop_map(TaskStep::Explain),
         1 => proptest::sample::select(desired.to_vec()).prop_map(TaskStep::Desire),
         1 => Just(TaskStep::Due),
@@ -61,6 +85,26 @@ fn any_node_step() -> impl Strategy<Value = NodeStep> {
         "[a-c]".prop_map(|hostname| NodeStep::Describe(NodeDescription { hostname, ..NodeDescription::default() })),
         Just(NodeStep::Status(NodeStatus { state: NodeState::Ready, ..NodeStatus::default() })),
         Just(NodeStep::Seat(Some(ManagerSeat { raft_id: 1, address: ([127, 0, 0, 1], 4740).into() }))),
+        (0..4_u16).prop_map(NodeStep::Number),
+        (0..2_u64).prop_map(|repairs| NodeStep::Network(NodeNetwork { repairs, ..NodeNetwork::default() })),
+    ]
+}
+
+fn any_endpoint() -> impl Strategy<Value = Endpoint> {
+    let port =
+        (80..82_u16).prop_map(|published| PublishedPort { target: 80, published, protocol: Protocol::Tcp, mode: PublishMode::Ingress });
+    (any_addresses(), proptest::collection::vec(port, 0..3)).prop_map(|(addresses, ports)| Endpoint {
+        vips: addresses.into_iter().map(|has| (has.network, has.address)).collect(),
+        ports,
+        error: None,
+    })
+}
+
+fn any_network_step() -> impl Strategy<Value = NetworkStep> {
+    let owner = prop_oneof![(0..3_u128).prop_map(|node| BlockOwner::Node(NodeId::from_bits(node))), Just(BlockOwner::Services)];
+    prop_oneof![
+        2 => (0..5_u32, owner).prop_map(|(number, owner)| NetworkStep::Claim(number, owner)),
+        1 => (0..5_u32).prop_map(NetworkStep::Release),
     ]
 }
 
@@ -82,13 +126,24 @@ fn any_change() -> impl Strategy<Value = Change> {
         1 => (0..3_u128, any_version()).prop_map(move |(service, target)| {
             Change::Service(ServiceId::from_bits(service), ServiceStep::Update(update(target)))
         }),
+        2 => (0..3_u128, any_endpoint()).prop_map(|(service, endpoint)| {
+            Change::Service(ServiceId::from_bits(service), ServiceStep::Endpoint(endpoint))
+        }),
+        2 => (0..3_u128, any_network_step()).prop_map(|(network, step)| Change::Network(NetworkId::from_bits(network), step)),
     ]
 }
 
-/// Entries that make a running service, so that most random steps meet something.
+/// Entries that make a service on a network with blocks, so that most random steps meet something.
 fn start() -> Vec<Entry> {
-    let objects = [Object::Node(node(0)), Object::Node(node(1)), Object::Service(service(0, spec("web", 2, "app:0")))];
-    let mut changes: Vec<Change> = objects.into_iter().map(Change::Create).collect();
+    let objects = [
+        Object::Node(node(0)),
+        Object::Node(node(1)),
+        Object::Service(service(0, spec("web", 2, "app:0"))),
+        Object::Network(network(0, 28)),
+    ];
+    let owners = [BlockOwner::Node(NodeId::from_bits(0)), BlockOwner::Services, BlockOwner::Node(NodeId::from_bits(1))];
+    let claim = |(number, owner)| Change::Network(NetworkId::from_bits(0), NetworkStep::Claim(number, owner));
+    let mut changes: Vec<Change> = objects.into_iter().map(Change::Create).chain((0..).zip(owners).map(claim)).collect();
     let first = entry(1_000, EntryMode::Atomic, std::mem::take(&mut changes));
     changes.extend((0..3).map(|number| Change::Create(Object::Task(task(number, 0, Version(1), 1)))));
     vec![first, entry(1_001, EntryMode::Each, changes)]
@@ -114,7 +169,8 @@ fn content(state: &State) -> Vec<String> {
     let view = state.view();
     let objects = view.cluster().map(|row| format!("{row:?}")).into_iter().chain(view.nodes().map(|row| format!("{row:?}")));
     let objects = objects.chain(view.services().map(|row| format!("{row:?}"))).chain(view.tasks().map(|row| format!("{row:?}")));
-    objects.chain([format!("{:?}", state.revisions)]).collect()
+    let objects = objects.chain(view.networks().map(|row| format!("{row:?}")));
+    objects.chain([format!("{:?} {:?}", state.revisions, state.addresses)]).collect()
 }
 
 fn never_goes_back(before: &Task, after: &Task) -> bool {
@@ -122,7 +178,8 @@ fn never_goes_back(before: &Task, after: &Task) -> bool {
     let ended = !before.status.state.is_terminal() || before.status.state == after.status.state;
     let same = (before.service, before.slot, before.spec_version, before.meta.created)
         == (after.service, after.slot, after.spec_version, after.meta.created);
-    node && ended && same && before.status.state <= after.status.state && before.desired <= after.desired
+    let addresses = before.status.state < TaskState::Assigned || before.addresses == after.addresses;
+    node && ended && same && addresses && before.status.state <= after.status.state && before.desired <= after.desired
 }
 
 proptest! {
@@ -197,12 +254,13 @@ proptest! {
         let mut state = State::new();
         replay(&mut state, &log);
         let mut bytes = state.encode();
+        let format = bytes[0];
         let place = at.index(bytes.len());
         bytes[place] ^= flip;
         prop_assert!(State::decode(&bytes).is_err());
         // With a matching checksum the content itself is judged.
         let checksum = crc32c::crc32c(&bytes[5..]);
-        bytes[0] = 1;
+        bytes[0] = format;
         bytes[1..5].copy_from_slice(&checksum.to_le_bytes());
         if let Ok(state) = State::decode(&bytes) {
             prop_assert_eq!(state.check(), Vec::<String>::new());

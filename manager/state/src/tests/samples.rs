@@ -1,6 +1,7 @@
 //! Small objects for tests, told apart by a number.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use cluster_types::*;
@@ -8,7 +9,7 @@ use cluster_types::*;
 pub(super) fn node(number: u128) -> Arc<Node> {
     let description = NodeDescription { hostname: format!("host{}", number % 3), ..NodeDescription::default() };
     let (id, spec, status) = (NodeId::from_bits(number), NodeSpec::default(), NodeStatus::default());
-    Arc::new(Node { meta: Meta::default(), id, spec, description, status, manager: None })
+    Arc::new(Node { meta: Meta::default(), id, spec, description, status, manager: None, number: None, network: NodeNetwork::default() })
 }
 
 pub(super) fn spec(name: &str, replicas: u64, image: &str) -> Arc<ServiceSpec> {
@@ -20,12 +21,13 @@ pub(super) fn spec(name: &str, replicas: u64, image: &str) -> Arc<ServiceSpec> {
         mode: ServiceMode::Replicated { replicas },
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     })
 }
 
 pub(super) fn service(number: u128, spec: Arc<ServiceSpec>) -> Arc<Service> {
     let (meta, spec_version, id) = (Meta::default(), Version(0), ServiceId::from_bits(number));
-    Arc::new(Service { meta, id, spec, spec_version, previous_version: None, update: None })
+    Arc::new(Service { meta, id, spec, spec_version, previous_version: None, update: None, endpoint: Endpoint::default() })
 }
 
 pub(super) fn task(number: u128, service: u128, spec_version: Version, slot: u64) -> Arc<Task> {
@@ -36,11 +38,24 @@ pub(super) fn task(number: u128, service: u128, spec_version: Version, slot: u64
         spec_version,
         slot,
         node: None,
+        addresses: Vec::new(),
         desired: DesiredState::Running,
         status: TaskStatus::default(),
         not_before: None,
         failures: 0,
     })
+}
+
+/// A small network. With prefix 28 it has four blocks of four addresses; with 27 it meets one of its neighbours.
+pub(super) fn network(number: u128, prefix: u8) -> Arc<Network> {
+    let base = Ipv4Addr::from(0x0A00_0000 + u32::try_from(number % 8 * 16).unwrap());
+    let spec = NetworkSpec { name: format!("net{}", number % 5), ..NetworkSpec::default() };
+    let subnet = Subnet::around(base, prefix).unwrap();
+    Arc::new(Network { meta: Meta::default(), id: NetworkId::from_bits(number), spec, subnet, blocks: BTreeMap::new() })
+}
+
+pub(super) fn address(network: u128, last: u8) -> TaskAddress {
+    TaskAddress { network: NetworkId::from_bits(network), address: Ipv4Addr::new(10, 0, 0, last) }
 }
 
 pub(super) fn cluster(number: u128) -> Arc<Cluster> {
@@ -52,6 +67,7 @@ pub(super) fn cluster(number: u128) -> Arc<Cluster> {
         incarnation: 0,
         ca: CaRoot { certificate: "certificate".to_owned(), key: "key".to_owned() },
         join: JoinSecrets { worker: secret.clone(), manager: secret },
+        network: NetworkPool::standard(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! An agent with fake containers against managers whose every message the test decides.
 
 mod manager;
+mod network;
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,6 +31,7 @@ fn wanted(number: u128, desired: DesiredState, image: &str) -> Arc<TaskAssignmen
         desired,
         spec: Arc::new(TaskSpec { container, ..TaskSpec::default() }),
         ports: Vec::new(),
+        addresses: Vec::new(),
     })
 }
 

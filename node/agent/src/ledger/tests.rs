@@ -18,6 +18,7 @@ fn assigned(number: u128) -> Record {
         desired: DesiredState::Running,
         spec: Arc::new(TaskSpec::default()),
         ports: Vec::new(),
+        addresses: Vec::new(),
     }))
 }
 

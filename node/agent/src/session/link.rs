@@ -6,7 +6,7 @@ use cluster_api::pb;
 use cluster_api::pb::agent_message::Item as Say;
 use cluster_api::pb::dispatcher_client::DispatcherClient;
 use cluster_api::pb::manager_message::Item as Hear;
-use cluster_types::{AssignmentDiff, SessionStamp};
+use cluster_types::{AssignmentDiff, SessionStamp, ViewDiff};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,6 +15,7 @@ use tonic::{Code, Status, Streaming};
 
 use super::Connector;
 use super::fence::Sequence;
+use super::news::News;
 use crate::agent::Presence;
 use crate::logs::LogPublisher;
 use crate::worker::Command;
@@ -45,6 +46,10 @@ pub(super) struct Link<'a> {
     sequence: Sequence,
     /// Pieces of an assignment of which more are to come.
     pieces: AssignmentDiff,
+    /// Pieces of a network view of which more are to come.
+    view: ViewDiff,
+    /// Counts the agent's sessions.
+    number: u64,
     logs: LogPublisher,
     period: Duration,
     /// When it is given up unless the manager says something.
@@ -93,6 +98,8 @@ impl<'a> Link<'a> {
             outgoing,
             sequence,
             pieces: AssignmentDiff::default(),
+            view: ViewDiff::default(),
+            number: 0,
             logs,
             period: Duration::ZERO,
             silent_at: Instant::now(),
@@ -112,6 +119,7 @@ impl<'a> Link<'a> {
             status.presence = presence;
             status.sessions += 1;
         });
+        self.number = self.agent.status.borrow().sessions;
         self.command(Command::Opened { incarnation: stamp.incarnation, term: stamp.term, managers }).await
     }
 
@@ -119,6 +127,7 @@ impl<'a> Link<'a> {
     async fn serve(mut self) -> Result<std::convert::Infallible, End> {
         let mut beat_at = Instant::now() + self.period;
         let reports = std::sync::Arc::clone(&self.agent.reports);
+        let mut news = News::of(self.number, &self.agent.views, &self.agent.report);
         loop {
             tokio::select! {
                 biased;
@@ -136,6 +145,7 @@ impl<'a> Link<'a> {
                 () = reports.ready(), if self.outgoing.capacity() > 1 => {
                     say(&self.outgoing, Say::Report(self.report()))?;
                 }
+                item = news.next(), if self.outgoing.capacity() > 1 => say(&self.outgoing, item)?,
             }
         }
     }
@@ -157,6 +167,7 @@ impl<'a> Link<'a> {
         self.silent_at = Instant::now() + 2 * self.period;
         match message.item {
             Some(Hear::Assignments(piece)) => self.assign(piece).await?,
+            Some(Hear::Network(piece)) => self.look_around(piece)?,
             Some(Hear::LogsWanted(wanted)) => self.logs.open(wanted),
             Some(Hear::LogsDone(subscription)) => self.logs.close(&subscription),
             Some(Hear::ReportsCommitted(count)) => self.agent.reports.committed(count),
@@ -188,6 +199,20 @@ impl<'a> Link<'a> {
     async fn give(&mut self) -> Result<(), End> {
         let whole = std::mem::take(&mut self.pieces);
         self.command(Command::Assign(whole)).await
+    }
+
+    /// Gathers the pieces of a network view; the whole goes to the applier, which is not waited for.
+    fn look_around(&mut self, piece: pb::NetworkPiece) -> Result<(), End> {
+        let more = piece.more;
+        let piece = ViewDiff::try_from(piece).map_err(|error| End::Lost(format!("a network view cannot be read: {error}")))?;
+        self.view.full |= piece.full;
+        self.view.version = piece.version;
+        self.view.put.extend(piece.put);
+        self.view.remove.extend(piece.remove);
+        if !more {
+            self.agent.views.take(self.number, &std::mem::take(&mut self.view));
+        }
+        Ok(())
     }
 
     /// Waits while the worker is far behind (a disk that hangs): a node that cannot save what it is told should be missed by the managers.

@@ -70,6 +70,7 @@ impl Slot {
             name,
             spec: Arc::clone(&assignment.spec),
             ports: assignment.ports.clone(),
+            addresses: assignment.addresses.clone(),
         })
     }
 }

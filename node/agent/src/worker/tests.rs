@@ -21,6 +21,7 @@ fn wanted(number: u128, desired: DesiredState) -> Arc<TaskAssignment> {
         desired,
         spec: Arc::new(TaskSpec { container, ..TaskSpec::default() }),
         ports: Vec::new(),
+        addresses: Vec::new(),
     })
 }
 

@@ -57,5 +57,12 @@ pub(super) fn config(bench: &StartBench, number: u32) -> ContainerConfig {
     // The high bits make the short ids differ.
     let task = TaskId::from_bits((u128::from(number) + 1) << 96);
     let spec = Arc::new(TaskSpec { container, network: NetworkMode::None, ..TaskSpec::default() });
-    ContainerConfig { task, service: ServiceId::from_bits(1), name: format!("bench.{number}"), spec, ports: Vec::new() }
+    ContainerConfig {
+        task,
+        service: ServiceId::from_bits(1),
+        name: format!("bench.{number}"),
+        spec,
+        ports: Vec::new(),
+        addresses: Vec::new(),
+    }
 }

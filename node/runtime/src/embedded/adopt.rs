@@ -11,7 +11,7 @@ use cluster_types::TaskId;
 use tokio::time::timeout;
 
 use super::container::Container;
-use super::{Shared, failed, remove, start, watch};
+use super::{Shared, failed, release, remove, start, watch};
 use crate::RuntimeError;
 use crate::record::{self, Exit, Record, Started};
 use crate::shim::{UNKNOWN_CODE, UNKNOWN_END};
@@ -66,14 +66,14 @@ async fn find(shared: &Arc<Shared>, task: TaskId) -> Option<Arc<Container>> {
     let hold = shared.config.images.hold(&record.image_id);
     let container = Arc::new(Container::prepared(folder, record, hold));
     match (started, exit) {
-        (_, Some(exit)) => container.set_exited(&exit),
+        (_, Some(exit)) => release::exited(shared, &container, &exit).await,
         (Some(_), None) if !same_boot => {
             let exit =
                 Exit { code: UNKNOWN_CODE, oom: false, at: watch::now_ms(), error: Some(format!("the host was restarted: {UNKNOWN_END}")) };
             if let Err(error) = record::save(&container.folder.exit(), &exit, true) {
                 tracing::warn!(%error, %task, "the container's end could not be recorded");
             }
-            container.set_exited(&exit);
+            release::exited(shared, &container, &exit).await;
         }
         (Some(started), None) => {
             container.set_running(&started);

@@ -41,7 +41,7 @@ pub(super) fn record(shared: &Shared, config: &ContainerConfig, image: LocalImag
         image: image.settings,
         layers: image.layers,
         netns: attachment.as_ref().map(|attachment| attachment.netns.clone()),
-        address: attachment.as_ref().map(|attachment| attachment.address.to_string()),
+        address: attachment.as_ref().and_then(|attachment| attachment.addresses.first()).map(|has| has.address.to_string()),
         cgroup: format!("{}/{}", shared.cgroup_parent(), group_name(config)),
         layout: shared.layout.clone(),
         hostname: hostname(config),
@@ -57,9 +57,14 @@ async fn attach(shared: &Shared, config: &ContainerConfig) -> Result<Option<Atta
         (NetworkMode::Default, None) => {
             Err(RuntimeError::Rejected("this daemon has no container network; use `host` or `none`".to_owned()))
         }
-        (NetworkMode::Default, Some(network)) => {
-            network.attach(config.task, &config.ports).await.map(Some).map_err(failed("attach the container to the network"))
+        (NetworkMode::Default, Some(_)) if config.addresses.is_empty() => {
+            Err(RuntimeError::Rejected("the managers gave this task no address in its networks, which is a defect of theirs".to_owned()))
         }
+        (NetworkMode::Default, Some(network)) => network
+            .attach(config.task, &config.addresses, &config.ports)
+            .await
+            .map(Some)
+            .map_err(failed("attach the container to the network")),
     }
 }
 

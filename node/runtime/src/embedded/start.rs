@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::time::timeout;
 
 use super::container::Container;
-use super::{Shared, failed, watch};
+use super::{Shared, failed, release, watch};
 use crate::RuntimeError;
 use crate::record::{self, Exit, Folder, Started};
 use crate::shim::message::{Reply, Request, Verb};
@@ -30,16 +30,16 @@ pub(super) async fn start(shared: &Arc<Shared>, task: TaskId) -> Result<(), Runt
             Ok(())
         }
         Some(Reply::Rejected(reason)) => {
-            not_started(shared, &container, &reason);
+            not_started(shared, &container, &reason).await;
             Err(RuntimeError::Rejected(reason))
         }
         Some(Reply::Failed(reason)) => {
-            not_started(shared, &container, &reason);
+            not_started(shared, &container, &reason).await;
             Err(RuntimeError::Failed(reason))
         }
         None => {
             let reason = "the shim ended before the container was started".to_owned();
-            not_started(shared, &container, &reason);
+            not_started(shared, &container, &reason).await;
             Err(RuntimeError::Failed(reason))
         }
     }
@@ -59,7 +59,7 @@ pub(super) async fn settled(folder: &Folder) {
 
 /// A container that did not start has ended. Where it got as far as a PID 1, that ends by itself or by the launcher, and its keeper still
 /// writes the code.
-fn not_started(shared: &Arc<Shared>, container: &Arc<Container>, reason: &str) {
+async fn not_started(shared: &Arc<Shared>, container: &Arc<Container>, reason: &str) {
     container.set_start_error(reason);
     match record::load::<Started>(&container.folder.state()) {
         Ok(Some(started)) => {
@@ -71,7 +71,7 @@ fn not_started(shared: &Arc<Shared>, container: &Arc<Container>, reason: &str) {
             if let Err(error) = record::save(&container.folder.exit(), &exit, true) {
                 tracing::warn!(%error, task = %container.record.config.task, "the failed start could not be recorded");
             }
-            container.set_exited(&exit);
+            release::exited(shared, container, &exit).await;
         }
     }
     shared.tell(container.record.config.task);

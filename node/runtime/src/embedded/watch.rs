@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Shared;
 use super::container::Container;
+use super::{Shared, release};
 use crate::async_fd;
 use crate::process_id::ProcessId;
 use crate::record::{self, Exit, Started};
@@ -33,7 +33,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, container: &Arc<Container>) {
                 },
                 Ok(None) | Err(_) => lost(&shared, &container, &started),
             };
-            container.set_exited(&exit);
+            release::exited(&shared, &container, &exit).await;
             shared.tell(container.record.config.task);
             return;
         }

@@ -22,6 +22,7 @@ fn record(spec: TaskSpec, image: ImageSettings) -> Record {
             name: "web.3".to_owned(),
             spec: Arc::new(spec),
             ports: Vec::new(),
+            addresses: Vec::new(),
         },
         image_id: "sha256:0".to_owned(),
         image,

@@ -11,7 +11,7 @@ use cluster_runtime::{
     ContainerConfig, ContainerEvent, EmbeddedConfig, EmbeddedRuntime, ImageHold, ImageSource, LocalImage, LogLimits, LogLine, LogOptions,
     LogStream, Runtime, RuntimeError, ShimCommand,
 };
-use cluster_types::{ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskId, TaskSpec};
+use cluster_types::{ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskAddress, TaskId, TaskSpec};
 use futures::StreamExt as _;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -41,6 +41,8 @@ impl ImageSource for Images {
 pub(crate) struct Host {
     pub(crate) dir: TempDir,
     pub(crate) config: EmbeddedConfig,
+    /// What the managers gave each task that is prepared from now on.
+    pub(crate) addresses: Vec<TaskAddress>,
     /// None while no agent runs.
     pub(crate) agent: Option<EmbeddedRuntime>,
 }
@@ -73,7 +75,7 @@ impl Host {
         };
         change(&mut config);
         let runtime = EmbeddedRuntime::open(config.clone()).await.unwrap();
-        Self { dir, config, agent: Some(runtime) }
+        Self { dir, config, addresses: Vec::new(), agent: Some(runtime) }
     }
 
     pub(crate) fn runtime(&self) -> &EmbeddedRuntime {
@@ -82,6 +84,13 @@ impl Host {
 
     /// Prepares a container that runs a shell script.
     pub(crate) async fn prepare(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> TaskId {
+        let config = self.config_of(script, change);
+        self.runtime().prepare(&config).await.unwrap();
+        config.task
+    }
+
+    /// A new container that runs a shell script.
+    pub(crate) fn config_of(&self, script: &str, change: impl FnOnce(&mut TaskSpec)) -> ContainerConfig {
         let container = ContainerSpec {
             image: "busybox".to_owned(),
             args: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
@@ -93,10 +102,14 @@ impl Host {
         let number = TASKS.fetch_add(1, Ordering::Relaxed);
         // The high bits make short ids differ, as those of real ids do.
         let task = TaskId::from_bits((u128::from(number) << 96) | u128::from(number));
-        let config =
-            ContainerConfig { task, service: ServiceId::from_bits(1), name: format!("web.{number}"), spec: Arc::new(spec), ports: vec![] };
-        self.runtime().prepare(&config).await.unwrap();
-        task
+        ContainerConfig {
+            task,
+            service: ServiceId::from_bits(1),
+            name: format!("web.{number}"),
+            spec: Arc::new(spec),
+            ports: vec![],
+            addresses: self.addresses.clone(),
+        }
     }
 
     /// Prepares and starts it.

@@ -18,6 +18,7 @@ fn assignment(desired: DesiredState) -> TaskAssignment {
         desired,
         spec: Arc::new(TaskSpec::default()),
         ports: Vec::new(),
+        addresses: Vec::new(),
     }
 }
 

@@ -31,6 +31,7 @@ impl From<&TaskAssignment> for pb::TaskAssignment {
             desired: pb::DesiredState::from(assignment.desired).into(),
             spec: Some((&*assignment.spec).into()),
             ports: assignment.ports.iter().map(Into::into).collect(),
+            addresses: assignment.addresses.iter().map(Into::into).collect(),
         }
     }
 }
@@ -47,6 +48,7 @@ impl TryFrom<pb::TaskAssignment> for TaskAssignment {
             desired: variant::<pb::DesiredState, _>("desired", assignment.desired)?,
             spec: Arc::new(required("spec", assignment.spec)?),
             ports: list("ports", assignment.ports)?,
+            addresses: list("addresses", assignment.addresses)?,
         })
     }
 }

@@ -95,6 +95,7 @@ impl From<&NodeDescription> for pb::NodeDescription {
             arch: description.platform.arch.clone(),
             capacity: Some((&description.capacity).into()),
             version: description.version.clone(),
+            data_address: description.data_address.map(|address| address.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -108,6 +109,10 @@ impl TryFrom<pb::NodeDescription> for NodeDescription {
             platform: Platform { os: description.os, arch: description.arch },
             capacity: required("capacity", description.capacity)?,
             version: description.version,
+            data_address: match description.data_address.as_str() {
+                "" => None,
+                text => Some(parsed("data_address", text)?),
+            },
         })
     }
 }
@@ -161,6 +166,8 @@ impl From<&Node> for pb::Node {
             manager: node.manager.as_ref().map(Into::into),
             leader: false,
             reachable: false,
+            number: node.number.unwrap_or_default().into(),
+            network: Some((&node.network).into()),
         }
     }
 }
@@ -176,6 +183,8 @@ impl TryFrom<pb::Node> for Node {
             description: required("description", node.description)?,
             status: required("status", node.status)?,
             manager: optional("manager", node.manager)?,
+            number: Some(super::network::port("number", node.number)?).filter(|number| *number != 0),
+            network: required("network", node.network)?,
         })
     }
 }

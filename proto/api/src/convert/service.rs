@@ -139,6 +139,7 @@ impl From<&ServiceSpec> for pb::ServiceSpec {
             mode: Some(spec.mode.into()),
             update: Some((&spec.update).into()),
             ports: spec.ports.iter().map(Into::into).collect(),
+            endpoint: Some((&spec.endpoint).into()),
         }
     }
 }
@@ -154,6 +155,7 @@ impl TryFrom<pb::ServiceSpec> for ServiceSpec {
             mode: required("mode", spec.mode)?,
             update: required("update", spec.update)?,
             ports: list("ports", spec.ports)?,
+            endpoint: required("endpoint", spec.endpoint)?,
         })
     }
 }
@@ -215,6 +217,8 @@ impl From<&Service> for pb::Service {
             update: service.update.as_ref().map(Into::into),
             running: 0,
             wanted: 0,
+            endpoint: Some((&service.endpoint).into()),
+            port_conflicts: Vec::new(),
         }
     }
 }
@@ -230,6 +234,7 @@ impl TryFrom<pb::Service> for Service {
             spec_version: Version(service.spec_version),
             previous_version: service.previous_version.map(Version),
             update: optional("update", service.update)?,
+            endpoint: required("endpoint", service.endpoint)?,
         })
     }
 }

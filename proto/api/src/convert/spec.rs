@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster_types::{Limits, NetworkMode, Placement, Reservation, RestartCondition, RestartPolicy, TaskSpec};
 
-use super::{FieldError, millis, parsed, required, variant};
+use super::{FieldError, list, millis, parsed, required, variant};
 use crate::pb;
 
 impl From<&Reservation> for pb::Reservation {
@@ -127,6 +127,7 @@ impl From<&TaskSpec> for pb::TaskSpec {
             placement: Some((&spec.placement).into()),
             network: pb::NetworkMode::from(spec.network).into(),
             force_update: spec.force_update,
+            networks: spec.networks.iter().map(Into::into).collect(),
         }
     }
 }
@@ -143,6 +144,7 @@ impl TryFrom<pb::TaskSpec> for TaskSpec {
             placement: required("placement", spec.placement)?,
             network: variant::<pb::NetworkMode, _>("network", spec.network)?,
             force_update: spec.force_update,
+            networks: list("networks", spec.networks)?,
         })
     }
 }

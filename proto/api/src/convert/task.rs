@@ -148,6 +148,7 @@ impl From<&Task> for pb::Task {
             status: Some((&task.status).into()),
             not_before_ms: task.not_before.map(|at| at.0),
             failures: task.failures,
+            addresses: task.addresses.iter().map(Into::into).collect(),
             ..Self::default()
         }
     }
@@ -168,6 +169,7 @@ impl TryFrom<pb::Task> for Task {
             status: required("status", task.status)?,
             not_before: task.not_before_ms.map(Timestamp),
             failures: task.failures,
+            addresses: list("addresses", task.addresses)?,
         })
     }
 }

@@ -1,13 +1,15 @@
 //! There and back is the identity for every object; what is wrong is named by its path.
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_types::{
-    AssignmentDiff, Availability, Constraint, ContainerSpec, ContainerStatus, DesiredState, Id, Limits, ManagerSeat, Meta, Mount,
-    MountKind, NetworkMode, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Placement, Platform, PortBinding, Protocol,
+    AssignmentDiff, Availability, Constraint, ContainerSpec, ContainerStatus, DesiredState, EndpointSpec, Id, Limits, ManagerSeat, Meta,
+    Mount, MountKind, NetworkMode, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Placement, Platform, PortBinding, Protocol,
     PublishMode, PublishedPort, Reservation, RestartCondition, RestartPolicy, Role, Service, ServiceMode, ServiceSpec, SessionStamp, Task,
     TaskAssignment, TaskSpec, TaskState, TaskStatus, Timestamp, Ulimit, UpdateConfig, UpdateOrder, UpdateState, UpdateStatus, Version,
     constraint::ConstraintKey,
@@ -16,6 +18,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use network::{attachment, data_path, endpoint, endpoint_spec, ipv4, task_address};
 
 use super::FieldError;
 use crate::pb;
@@ -110,9 +114,10 @@ prop_compose! {
         (nano_cpus, memory, pids, max_per_node, force_update) in any::<(u64, u64, u64, u64, u64)>(),
         constraints in vec(constraint(), 0..3),
         network in select(vec![NetworkMode::Default, NetworkMode::Host, NetworkMode::None]),
+        networks in vec(attachment(), 0..3),
     ) -> TaskSpec {
         let (limits, placement) = (Limits { nano_cpus, memory, pids }, Placement { constraints, max_per_node });
-        TaskSpec { container, reservation, limits, restart, placement, network, force_update }
+        TaskSpec { container, reservation, limits, restart, placement, network, networks, force_update }
     }
 }
 
@@ -121,8 +126,9 @@ prop_compose! {
         (name, labels, task, ports) in (text(), labels(), task_spec(), vec(port(), 0..3)),
         mode in prop_oneof![Just(ServiceMode::Global), any::<u64>().prop_map(|replicas| ServiceMode::Replicated { replicas })],
         (parallelism, delay, order) in (any::<u64>(), duration(), select(vec![UpdateOrder::StopFirst, UpdateOrder::StartFirst])),
+        endpoint in endpoint_spec(),
     ) -> ServiceSpec {
-        ServiceSpec { name, labels, task, mode, update: UpdateConfig { parallelism, delay, order }, ports }
+        ServiceSpec { name, labels, task, mode, update: UpdateConfig { parallelism, delay, order }, ports, endpoint }
     }
 }
 
@@ -139,14 +145,19 @@ prop_compose! {
     fn service()(
         (meta, id, spec, update) in (meta(), id(), service_spec(), option::of(update())),
         (version, previous) in any::<(u64, Option<u64>)>(),
+        endpoint in endpoint(),
     ) -> Service {
-        Service { meta, id, spec: Arc::new(spec), spec_version: Version(version), previous_version: previous.map(Version), update }
+        let (spec_version, previous_version) = (Version(version), previous.map(Version));
+        Service { meta, id, spec: Arc::new(spec), spec_version, previous_version, update, endpoint }
     }
 }
 
 prop_compose! {
-    fn description()((hostname, os, arch, version, capacity) in (text(), text(), text(), text(), reservation())) -> NodeDescription {
-        NodeDescription { hostname, platform: Platform { os, arch }, capacity, version }
+    fn description()(
+        (hostname, os, arch, version, capacity) in (text(), text(), text(), text(), reservation()),
+        data_address in option::of(ipv4()),
+    ) -> NodeDescription {
+        NodeDescription { hostname, platform: Platform { os, arch }, capacity, version, data_address }
     }
 }
 
@@ -158,6 +169,7 @@ prop_compose! {
         state in select(vec![NodeState::Unknown, NodeState::Ready, NodeState::Disconnected, NodeState::Down]),
         (message, address, since) in (text(), text(), stamp()),
         seat in option::of(any::<(u64, SocketAddr)>()),
+        (number, network) in (option::of(1_u16..), data_path()),
     ) -> Node {
         Node {
             meta,
@@ -166,6 +178,8 @@ prop_compose! {
             description,
             status: NodeStatus { state, message, address, since },
             manager: seat.map(|(raft_id, address)| ManagerSeat { raft_id, address: plain(address) }),
+            number,
+            network,
         }
     }
 }
@@ -202,17 +216,18 @@ prop_compose! {
         (meta, id, service, node) in (meta(), id(), id(), option::of(id())),
         (version, slot, failures) in any::<(u64, u64, u32)>(),
         (desired, status, not_before) in (desired(), task_status(), option::of(stamp())),
+        addresses in vec(task_address(), 0..3),
     ) -> Task {
-        Task { meta, id, service, spec_version: Version(version), slot, node, desired, status, not_before, failures }
+        Task { meta, id, service, spec_version: Version(version), slot, node, addresses, desired, status, not_before, failures }
     }
 }
 
 prop_compose! {
     fn assignment()(
         (task, service, service_name, slot) in (id(), id(), text(), any::<u64>()),
-        (desired, spec, ports) in (desired(), task_spec(), vec(port(), 0..2)),
+        (desired, spec, ports, addresses) in (desired(), task_spec(), vec(port(), 0..2), vec(task_address(), 0..3)),
     ) -> TaskAssignment {
-        TaskAssignment { task, service, service_name, slot, desired, spec: Arc::new(spec), ports }
+        TaskAssignment { task, service, service_name, slot, desired, spec: Arc::new(spec), ports, addresses }
     }
 }
 
@@ -255,6 +270,7 @@ fn web() -> pb::ServiceSpec {
         mode: ServiceMode::Global,
         update: UpdateConfig::default(),
         ports: Vec::new(),
+        endpoint: EndpointSpec::default(),
     };
     (&spec).into()
 }

@@ -15,7 +15,7 @@ use crate::guard::GuardLayer;
 use crate::identity::{MANAGER_UNIT, WORKER_UNIT, certificate_der};
 use crate::pb::ca_client::CaClient;
 use crate::pb::ca_server::{Ca, CaServer};
-use crate::pb::{GetRootRequest, GetRootResponse, IssueRequest, IssueResponse, RenewRequest};
+use crate::pb::{GetRootRequest, GetRootResponse, IssueRequest, IssueResponse, ProbeRequest, ProbeResponse, RenewRequest};
 use crate::{Caller, incoming};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -56,6 +56,10 @@ impl Ca for Echo {
     }
 
     async fn issue(&self, _: Request<IssueRequest>) -> Result<Response<IssueResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn probe(&self, _: Request<ProbeRequest>) -> Result<Response<ProbeResponse>, Status> {
         Err(Status::unimplemented(""))
     }
 

@@ -1,11 +1,12 @@
 //! What validation accepts, no later decider chokes on: specs at the edges of what is allowed, through whole passes, failures and updates.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cluster_types::*;
 use proptest::prelude::*;
 
-use crate::testbed::{Testbed, host_port, node_id, spec};
+use crate::testbed::{Testbed, host_port, ingress_port, node_id, spec};
 use crate::{assignment, reap, validate};
 
 /// Durations from nothing to the longest that is allowed, and just beyond.
@@ -59,9 +60,9 @@ fn any_task() -> impl Strategy<Value = TaskSpec> {
 
 fn any_spec() -> impl Strategy<Value = ServiceSpec> {
     let mode = prop_oneof![(0..6_u64).prop_map(|replicas| ServiceMode::Replicated { replicas }), Just(ServiceMode::Global)];
-    let ports = proptest::collection::vec(proptest::sample::select(vec![0_u16, 80, u16::MAX]), 0..3);
+    let ports = proptest::collection::vec((proptest::sample::select(vec![0_u16, 80, u16::MAX]), any::<bool>()), 0..3);
     (any_task(), mode, any_update(), ports).prop_map(|(task, mode, update, ports)| {
-        let ports = ports.into_iter().map(host_port).collect();
+        let ports = ports.into_iter().map(|(port, host)| if host { host_port(port) } else { ingress_port(port) }).collect();
         ServiceSpec { task, mode, update, ports, ..spec("web", 0) }
     })
 }
@@ -98,7 +99,7 @@ proptest! {
         bed.remove(ObjectKey::Node(node_id(3)));
         turn(&mut bed);
         let view = bed.view();
-        let sent: usize = view.nodes().map(|node| assignment::wanted(&view, node.id).len()).sum();
+        let sent: usize = view.nodes().map(|node| assignment::wanted(&view, node.id, &BTreeSet::new()).len()).sum();
         prop_assert!(sent <= view.task_count());
         bed.remove(ObjectKey::Service(web));
         turn(&mut bed);

@@ -8,7 +8,7 @@ use cluster_api::pb;
 use cluster_api::pb::agent_message::Item as Said;
 use cluster_api::pb::dispatcher_server::{Dispatcher, DispatcherServer};
 use cluster_api::pb::manager_message::Item;
-use cluster_types::{AssignmentDiff, TaskId, TaskState, TaskStatus};
+use cluster_types::{AssignmentDiff, TaskId, TaskState, TaskStatus, ViewDiff};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -149,6 +149,25 @@ impl FakeSession {
     pub(super) async fn piece(&mut self, piece: pb::Assignments) {
         self.sequence += 1;
         self.say(Item::Assignments(piece)).await;
+    }
+
+    /// A whole change of the network view.
+    pub(super) async fn view(&mut self, diff: &ViewDiff) {
+        self.view_piece(diff.into()).await;
+    }
+
+    /// Pieces of views do not count in the sequence.
+    pub(super) async fn view_piece(&mut self, piece: pb::NetworkPiece) {
+        self.say(Item::Network(piece)).await;
+    }
+
+    /// Waits for the next version that the agent acknowledges.
+    pub(super) async fn applied(&mut self) -> u64 {
+        loop {
+            if let Said::NetworkApplied(applied) = self.next().await {
+                return applied.version;
+            }
+        }
     }
 
     pub(super) async fn next(&mut self) -> Said {

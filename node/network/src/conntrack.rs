@@ -1,0 +1,99 @@
+//! Forgets connections of containers that are gone: a UDP client that keeps its port would else be led to them for ever.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use crate::NetworkError;
+use crate::netfilter::Netfilter;
+use crate::netfilter::message::{ACK, DUMP, REQUEST, attribute, find, nested};
+
+const GET: u16 = (1 << 8) | 1;
+const DELETE: u16 = (1 << 8) | 2;
+const TUPLE_ORIG: u16 = 1;
+const TUPLE_REPLY: u16 = 2;
+const ID: u16 = 12;
+const ZONE: u16 = 18;
+const FILTER: u16 = 25;
+const TUPLE_IP: u16 = 1;
+const TUPLE_PROTO: u16 = 2;
+const IP_SRC: u16 = 1;
+const IP_DST: u16 = 2;
+const PROTO_NUM: u16 = 1;
+/// The bit of a filter that compares the source address.
+const FILTER_SOURCE: u32 = 1;
+const UDP: u8 = 17;
+/// Up to so many addresses the kernel looks for each; with more, the whole table is read once.
+const FEW: usize = 16;
+/// How many entries one call forgets at most; what is left ends by its own timeout.
+const MOST: usize = 20_000;
+
+/// Which connections of an address are forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All that begin or end there.
+    All,
+    /// UDP flows that were led there from another address: of a service, or a published port.
+    LedByUdp,
+}
+
+/// Forgets connections of addresses. Says how many. Blocks: reads the kernel's table of connections.
+pub(crate) fn flush(netfilter: &Netfilter, addresses: &BTreeSet<Ipv4Addr>, which: Which) -> Result<usize, NetworkError> {
+    let mut entries = Vec::new();
+    let mut take = |body: &[u8]| {
+        if entries.len() < MOST {
+            entries.extend(Connection::read(body).filter(|found| found.is_meant(addresses, which)).map(|found| found.name));
+        }
+    };
+    let mut filtered = Ok(());
+    if addresses.len() <= FEW {
+        // Each look makes the kernel walk over its whole table. Who is led there answers from there.
+        let sides: &[u16] = if which == Which::LedByUdp { &[TUPLE_REPLY] } else { &[TUPLE_ORIG, TUPLE_REPLY] };
+        for (address, side) in addresses.iter().flat_map(|address| sides.iter().map(move |side| (address, *side))) {
+            filtered = filtered.and_then(|()| netfilter.exchange(GET, REQUEST | DUMP, &filter(*address, side), &mut take));
+        }
+    }
+    if addresses.len() > FEW || filtered.is_err() {
+        netfilter.exchange(GET, REQUEST | DUMP, &[], &mut take)?;
+    }
+    // One that ended by itself meanwhile is no failure.
+    Ok(entries.iter().filter(|name| netfilter.exchange(DELETE, REQUEST | ACK, name, |_| {}).is_ok()).count())
+}
+
+/// A dump's wish for the connections whose source, as first sent or in answers, is an address.
+fn filter(address: Ipv4Addr, side: u16) -> Vec<u8> {
+    let flags = attribute(side, &FILTER_SOURCE.to_ne_bytes());
+    let tuple = nested(side, &[nested(TUPLE_IP, &[attribute(IP_SRC, &address.octets())])]);
+    [nested(FILTER, &[flags]), tuple].concat()
+}
+
+/// What is read of a connection.
+#[derive(Debug, PartialEq, Eq)]
+struct Connection {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+    /// Who answers.
+    answers: Ipv4Addr,
+    protocol: u8,
+    /// The attributes that name it.
+    name: Vec<u8>,
+}
+
+impl Connection {
+    fn read(body: &[u8]) -> Option<Self> {
+        let (orig, reply) = (find(body, TUPLE_ORIG)?, find(body, TUPLE_REPLY)?);
+        let address = |tuple, side| Some(Ipv4Addr::from(<[u8; 4]>::try_from(find(find(tuple, TUPLE_IP)?, side)?).ok()?));
+        let protocol = *find(find(orig, TUPLE_PROTO)?, PROTO_NUM)?.first()?;
+        let mut name = attribute(TUPLE_ORIG | 0x8000, orig);
+        name.extend([ID, ZONE].into_iter().filter_map(|kind| Some(attribute(kind, find(body, kind)?))).flatten());
+        let (source, destination, answers) = (address(orig, IP_SRC)?, address(orig, IP_DST)?, address(reply, IP_SRC)?);
+        Some(Self { source, destination, answers, protocol, name })
+    }
+
+    fn is_meant(&self, addresses: &BTreeSet<Ipv4Addr>, which: Which) -> bool {
+        let answered = addresses.contains(&self.answers);
+        match which {
+            Which::All => answered || addresses.contains(&self.source),
+            Which::LedByUdp => answered && self.protocol == UDP && self.destination != self.answers,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The network on real hosts: published ports, names, service addresses, isolation, and what clients notice of changes and faults.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests: what goes wrong ends the test")]
+
+use std::collections::BTreeSet;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use cluster_lab::{Lab, Report};
+use serde_json::Value;
+
+const MANAGERS: [&str; 3] = ["m1", "m2", "m3"];
+const WORKERS: [&str; 2] = ["w1", "w2"];
+const ALL: [&str; 5] = ["m1", "m2", "m3", "w1", "w2"];
+const LOAD: &str = env!("CARGO_BIN_EXE_load");
+
+/// Five hosts in a cluster, with the image `echo`, and a host `client` beside them.
+fn cluster() -> Lab {
+    let lab = Lab::cluster_beside(&MANAGERS, &WORKERS, &["client"]);
+    lab.import_echo(env!("CARGO_BIN_EXE_echo"), &ALL);
+    lab
+}
+
+/// So many requests to a host's port 8080, from the client.
+fn load(lab: &Lab, host: &str, requests: usize) -> Value {
+    let command = format!("{LOAD} {}:8080 4 {requests} new", lab.ip(host));
+    lab.shell("client", &command).json().pop().unwrap()
+}
+
+/// Requests to a host's port 8080 until [`ended`].
+fn begin(lab: &Lab, host: &str, reuse: &str) -> Child {
+    lab.spawn_program("client", LOAD, &[&format!("{}:8080", lab.ip(host)), "8", "-", reuse])
+}
+
+/// Ends a load that was begun; what came of it.
+fn ended(mut load: Child) -> Value {
+    drop(load.stdin.take());
+    let output = load.wait_with_output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)))
+}
+
+/// The first container of a service on each host that has one: host and process id.
+fn inside(lab: &Lab, service: &str) -> Vec<(String, u64)> {
+    let tasks = lab.must("m1", &["service", "ps", service, "-q", "--no-trunc", "--filter", "desired-state=running"]);
+    let tasks: Vec<&str> = tasks.out.split_whitespace().collect();
+    let inspected = lab.list("m1", &[&["service", "inspect"], tasks.as_slice()].concat());
+    let place = |task: &Value| Some((task["NodeHostname"].as_str()?.to_owned(), task["Status"]["ContainerStatus"]["PID"].as_u64()?));
+    inspected.iter().filter_map(place).collect()
+}
+
+/// A command in a container's network, with the host's files: images have few programs.
+fn within(lab: &Lab, (host, pid): &(String, u64), command: &str) -> cluster_lab::Answer {
+    lab.shell(host, &format!("nsenter --target {pid} --net {command}"))
+}
+
+/// Requests from a container's network to an address: how many were answered.
+fn reached(lab: &Lab, container: &(String, u64), address: &str, requests: usize) -> u64 {
+    let answers = within(lab, container, &format!("{LOAD} {address}:80 1 {requests} new")).json().pop().unwrap();
+    answers["requests"].as_u64().unwrap() - answers["failed"].as_u64().unwrap()
+}
+
+/// The addresses that a name stands for in a container.
+fn addresses(lab: &Lab, container: &(String, u64), name: &str) -> BTreeSet<String> {
+    let answer = within(lab, container, &format!("busybox nslookup {name} 169.254.1.53")).out;
+    // What comes after the name server's own address.
+    let lines = answer.lines().skip_while(|line| !line.starts_with("Name:"));
+    lines
+        .filter_map(|line| line.strip_prefix("Address: ").or_else(|| line.strip_prefix("Address:")))
+        .map(|word| word.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_port_answers_on_every_host_a_name_in_every_container_and_nothing_crosses_networks() {
+    let lab = cluster();
+    lab.must("m1", &["service", "create", "--name", "web", "--replicas", "5", "--publish", "8080:80", "echo"]);
+    lab.must("m1", &["service", "create", "--name", "probe", "--mode", "global", "echo"]);
+    lab.until("every host answers", || ALL.iter().all(|host| load(&lab, host, 5)["failed"] == 0).then_some(()));
+    let client = lab.ip("client");
+    for host in ALL {
+        let answers = load(&lab, host, 100);
+        assert_eq!(answers["failed"], 0, "{host}: {answers}");
+        let counts: Vec<u64> = answers["containers"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).collect();
+        assert_eq!(counts.len(), 5, "{host}: {answers}");
+        let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+        assert!(most * 2 <= least * 3, "{host}: not evenly spread: {answers}");
+        assert_eq!(answers["clients"].as_object().unwrap().keys().collect::<Vec<_>>(), [&client], "{host}: {answers}");
+        let own = lab.shell(host, &format!("{LOAD} 127.0.0.1:8080 1 10 new")).json().pop().unwrap();
+        assert_eq!(own["failed"], 0, "from {host} itself: {own}");
+    }
+
+    let probes = inside(&lab, "probe");
+    assert_eq!(probes.len(), 5);
+    for probe in &probes {
+        let vip = addresses(&lab, probe, "web");
+        assert_eq!(vip.len(), 1, "{probe:?}: {vip:?}");
+        assert_eq!(addresses(&lab, probe, "tasks.web").len(), 5, "{probe:?}");
+        assert_eq!(addresses(&lab, probe, "web.default"), vip, "{probe:?}");
+        assert_eq!(reached(&lab, probe, vip.first().unwrap(), 10), 10, "{probe:?}");
+    }
+
+    for network in ["red", "blue"] {
+        lab.must("m1", &["network", "create", network]);
+        lab.must("m1", &["service", "create", "--name", &format!("in-{network}"), "--mode", "global", "--network", network, "echo"]);
+    }
+    let (red, blue) = (inside(&lab, "in-red"), inside(&lab, "in-blue"));
+    let reds = addresses(&lab, &red[0], "tasks.in-red");
+    assert_eq!(reds.len(), 5);
+    for address in &reds {
+        assert_eq!(reached(&lab, &red[1], address, 2), 2, "the same network: {address}");
+        assert_eq!(reached(&lab, &blue[1], address, 1), 0, "another network: {address}");
+    }
+    assert!(addresses(&lab, &blue[0], "in-red").is_empty(), "a name of another network");
+    let refused = lab.ask("m1", &["network", "rm", "red"]);
+    assert!(refused.code != 0 && refused.err.contains("in-red"), "{}", refused.err);
+    lab.must("m1", &["service", "rm", "in-red"]);
+    lab.until("the network goes when nobody uses it", || (lab.ask("m1", &["network", "rm", "red"]).code == 0).then_some(()));
+}
+
+#[test]
+fn no_request_is_lost_while_a_service_is_updated_scaled_and_a_host_drained() {
+    let lab = cluster();
+    lab.must("m1", &["service", "create", "--name", "web", "--replicas", "5", "--publish", "8080:80", "echo"]);
+    lab.until("every host answers", || ALL.iter().all(|host| load(&lab, host, 5)["failed"] == 0).then_some(()));
+    let loads = [begin(&lab, "m2", "keep"), begin(&lab, "w1", "new")];
+    lab.must("m1", &["service", "update", "--force", "web"]);
+    lab.must("m1", &["service", "scale", "web=12"]);
+    lab.must("m1", &["service", "scale", "web=5"]);
+    lab.must("m1", &["node", "update", "--availability", "drain", "w2"]);
+    lab.until("w2 is empty", || lab.running("m1", "web").iter().all(|task| task["Node"] != "w2").then_some(()));
+    lab.until_running("m1", "web", 5);
+    for load in loads {
+        let answers = ended(load);
+        let (requests, failed) = (&answers["requests"], &answers["failed"]);
+        eprintln!("{requests} requests while the service changed, {failed} failed");
+        assert_eq!(answers["failed"], 0, "{answers}\n{}", lab.logs());
+    }
+}
+
+#[test]
+fn a_host_that_dies_costs_only_what_was_under_way_to_it() {
+    let mut lab = cluster();
+    lab.must("m1", &["service", "create", "--name", "web", "--replicas", "5", "--publish", "8080:80", "echo"]);
+    lab.until("every host answers", || ALL.iter().all(|host| load(&lab, host, 5)["failed"] == 0).then_some(()));
+    lab.power_off("w1");
+    let died = Instant::now();
+    let mut last_failure = died;
+    while died.elapsed() < Duration::from_secs(8) {
+        if load(&lab, "m1", 20)["failed"] != 0 {
+            last_failure = Instant::now();
+        }
+    }
+    let mut report = Report::default();
+    report.add(last_failure - died);
+    report.print("worker host killed -> no request fails any more");
+    lab.until_running("m1", "web", 5);
+    assert_eq!(load(&lab, "m1", 200)["failed"], 0);
+}
+
+#[test]
+fn a_cut_link_a_lost_leader_and_flushed_rules_heal() {
+    let mut lab = cluster();
+    lab.must("m1", &["service", "create", "--name", "web", "--replicas", "5", "--publish", "8080:80", "echo"]);
+    lab.until("every host answers", || ALL.iter().all(|host| load(&lab, host, 5)["failed"] == 0).then_some(()));
+    let mut report = Report::default();
+    lab.shell("w2", "nft flush ruleset");
+    let flushed = Instant::now();
+    lab.until("the rules are back", || (load(&lab, "w2", 5)["failed"] == 0).then_some(()));
+    report.add(flushed.elapsed());
+    report.print("rules flushed -> the port answers again");
+
+    lab.unplug("w1");
+    lab.until("the others go on without it", || (load(&lab, "m1", 50)["failed"] == 0).then_some(()));
+    lab.until_running("m1", "web", 5);
+    lab.plug("w1");
+    let healed = Instant::now();
+    lab.until("w1 answers again", || (load(&lab, "w1", 5)["failed"] == 0).then_some(()));
+    let mut report = Report::default();
+    report.add(healed.elapsed());
+    report.print("link healed -> the port answers again");
+
+    let leader = lab.leader(&MANAGERS);
+    let other = *MANAGERS.iter().find(|manager| **manager != leader).unwrap();
+    let mut update = lab.spawn(other, &["service", "update", "--force", "--detach", "web"]);
+    assert!(update.wait().unwrap().success());
+    lab.kill_daemon(&leader, "KILL");
+    lab.until("the update ends", || {
+        let service = lab.list(other, &["service", "inspect", "web"]).pop()?;
+        (service["UpdateStatus"]["State"] == "completed").then_some(())
+    });
+    lab.start(&leader);
+    lab.until("all hosts answer", || ALL.iter().all(|host| load(&lab, host, 20)["failed"] == 0).then_some(()));
+}
+
+/// What the kernel of a host holds of ours: links, routes, rules and namespaces, counted.
+fn leftovers(lab: &Lab, host: &str) -> String {
+    let counts = "echo $(ls /sys/class/net | grep -c ^clu) links, $(ip route | grep -c clu) routes, $(ip rule | wc -l) rules, \
+                  $(nft list ruleset | grep -c \"chain svc\\|chain pub\") service chains, $(ls /var/lib/cluster/network/netns | wc -l) namespaces";
+    lab.shell(host, counts).out
+}
+
+#[test]
+fn services_and_networks_that_come_and_go_leave_nothing_behind() {
+    let lab = Lab::cluster(&["m1"], &["w1"]);
+    let before: Vec<String> = ["m1", "w1"].map(|host| leftovers(&lab, host)).into();
+    let rounds = std::env::var("CLUSTER_LAB_CHURN").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
+    for round in 0..rounds {
+        let networks: Vec<String> = (0..2).map(|number| format!("net-{round}-{number}")).collect();
+        let services: Vec<String> = (0..6).map(|number| format!("web-{round}-{number}")).collect();
+        networks.iter().for_each(|network| drop(lab.must("m1", &["network", "create", network])));
+        for (number, service) in services.iter().enumerate() {
+            let network = &networks[number % networks.len()];
+            let port = format!("{}:80", 9000 + number);
+            let words =
+                ["service", "create", "--detach", "--name", service, "--replicas", "2", "--network", network, "--publish", &port, "web"];
+            lab.must("m1", &words);
+        }
+        services.iter().rev().for_each(|service| drop(lab.must("m1", &["service", "rm", service])));
+        for network in &networks {
+            lab.until("the network goes", || (lab.ask("m1", &["network", "rm", network]).code == 0).then_some(()));
+        }
+    }
+    for (host, before) in ["m1", "w1"].into_iter().zip(before) {
+        lab.until(&format!("{host} is as it was: {before}"), || (leftovers(&lab, host) == before).then_some(()));
+    }
+    let networks = lab.list("m1", &["network", "inspect", "default"]);
+    assert_eq!(networks[0]["Used"], 0, "{networks:?}");
+}
