@@ -1,4 +1,6 @@
 //! The network on real hosts: published ports, names, service addresses, isolation, and what clients notice of changes and faults.
+//! `CLUSTER_LAB_CHURN` sets how many rounds of services come and go (4); `CLUSTER_LAB_PAUSE` the milliseconds between two requests of a
+//! connection while a service changes (5).
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests: what goes wrong ends the test")]
 
@@ -29,7 +31,8 @@ fn load(lab: &Lab, host: &str, requests: usize) -> Value {
 
 /// Requests to a host's port 8080 until [`ended`].
 fn begin(lab: &Lab, host: &str, reuse: &str) -> Child {
-    lab.spawn_program("client", LOAD, &[&format!("{}:8080", lab.ip(host)), "8", "-", reuse])
+    let pause = std::env::var("CLUSTER_LAB_PAUSE").unwrap_or_else(|_| "5".to_owned());
+    lab.spawn_program("client", LOAD, &[&format!("{}:8080", lab.ip(host)), "8", "-", reuse, &pause])
 }
 
 /// Ends a load that was begun; what came of it.
@@ -190,6 +193,10 @@ fn a_cut_link_a_lost_leader_and_flushed_rules_heal() {
     });
     lab.start(&leader);
     lab.until("all hosts answer", || ALL.iter().all(|host| load(&lab, host, 20)["failed"] == 0).then_some(()));
+    lab.until("no host's kernel differs from its view", || {
+        let nodes = lab.list(other, &[&["node", "inspect"], ALL.as_slice()].concat());
+        (nodes.len() == ALL.len() && nodes.iter().all(|node| node["Overlay"]["Trouble"].is_null())).then_some(())
+    });
 }
 
 /// What the kernel of a host holds of ours: links, routes, rules and namespaces, counted.

@@ -29,7 +29,7 @@ const STEP: Duration = Duration::from_millis(30);
 const NOTICE: Duration = Duration::from_millis(100);
 /// Time between two tries while nobody has been elected.
 const RETRY: Duration = Duration::from_millis(100);
-/// How often the pause after an election that was lost doubles: up to 3.2 s, well above the others' own time-outs.
+/// How often the longest pause after an election that was lost doubles: up to 3.2 s, well above the others' own time-outs.
 const DOUBLINGS: u32 = 5;
 
 /// What this manager knows of the leader's process.
@@ -141,17 +141,17 @@ async fn replace(
             }
             stood += 1;
         }
-        sleep(pause(stood)).await;
+        sleep(pause(stood, rand::random())).await;
         if answers(peers, leader, address).await {
             return;
         }
     }
 }
 
-/// How long to wait after having stood so many times. Each time raises the term, which undoes the pre-vote of a manager that waits for its
-/// own time-out: one that cannot win, because its log is shorter, must leave the other the time to.
-fn pause(stood: u32) -> Duration {
-    RETRY * 2_u32.pow(stood.saturating_sub(1).min(DOUBLINGS))
+/// How long to wait after having stood so many times. Each time raises the term, which undoes the vote and the pre-vote of another: one that
+/// cannot win, because its log is shorter, must leave the other the time to. By chance (0 to 1), or two would go on in step.
+fn pause(stood: u32, chance: f64) -> Duration {
+    RETRY / 2 + (RETRY * 2_u32.pow(stood.min(DOUBLINGS))).mul_f64(chance)
 }
 
 fn voters(raft: &openraft::Raft<Types, Machine>) -> BTreeMap<u64, SocketAddr> {
@@ -197,8 +197,9 @@ mod tests {
 
     #[test]
     fn who_keeps_losing_waits_longer_than_the_others_time_outs() {
-        let pauses: Vec<Duration> = (0..10).map(pause).collect();
-        assert_eq!((pauses[0], pauses[1], pauses[2]), (RETRY, RETRY, RETRY * 2));
-        assert!(pauses.is_sorted() && pauses[9] > super::super::config::Timing::default().election_max * 3);
+        let longest: Vec<Duration> = (0..10).map(|stood| pause(stood, 1.0)).collect();
+        assert!(longest.is_sorted() && longest[0] < RETRY * 2);
+        assert!(longest[9] > super::super::config::Timing::default().election_max * 3);
+        assert!((0..10).all(|stood| pause(stood, 0.0) == RETRY / 2), "and yet never in step with another");
     }
 }

@@ -23,6 +23,8 @@ use crate::spec::Accounts;
 
 /// Largest account file that is read, in bytes.
 const MAX_ACCOUNT_FILE: u64 = 1 << 20;
+/// How often a path is resolved that others' mounts keep from being resolved.
+const TRIES: usize = 100;
 
 /// Enters a mount namespace of its own and mounts the container's root there. Nothing is left to clean up when all its processes ended.
 pub(super) fn mount(folder: &Folder, record: &Record) -> io::Result<OwnedFd> {
@@ -103,7 +105,7 @@ pub(super) fn accounts(root: BorrowedFd<'_>) -> Accounts {
 fn read_text(root: BorrowedFd<'_>, path: &str) -> String {
     // Not blocking: the image may have put a pipe there.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let Ok(fd) = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS) else {
+    let Ok(fd) = open_in(root, path, flags) else {
         return String::new();
     };
     if !fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile) {
@@ -137,7 +139,14 @@ pub(super) fn ensure_dir(root: BorrowedFd<'_>, path: &str) -> io::Result<()> {
 
 fn open_dir(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+    open_in(root, path, flags)
+}
+
+/// Opens a path with the root as its root. Where it leads up (`..`) while anything is mounted or renamed on the machine, the kernel cannot
+/// be sure that it stays inside, and says so: then it is asked again.
+fn open_in(root: BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let open = || openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS);
+    (1..TRIES).map(|_| open()).find(|result| !matches!(result, Err(Errno::AGAIN))).unwrap_or_else(open)
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //!
 //! A request without a whole answer is a failure, whatever the reason: nothing is tried again.
 //!
-//!   load ADDRESS:PORT CONNECTIONS REQUESTS|- keep|new
+//!   load ADDRESS:PORT CONNECTIONS REQUESTS|- keep|new [PAUSE]
+//!
+//! PAUSE are milliseconds between two requests of a connection: the machine that is tested is this one too.
 
 #![expect(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test program: what goes wrong ends it with words")]
 
@@ -18,8 +20,6 @@ use serde_json::json;
 
 /// How long connecting, and one answer, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two requests of a connection without a given number of requests: the machine that is tested is this one too.
-const PAUSE: Duration = Duration::from_millis(5);
 /// Failures that are told with their words.
 const TOLD: usize = 20;
 
@@ -34,9 +34,10 @@ struct Count {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, connections, requests, reuse] = arguments.as_slice() else {
-        panic!("load ADDRESS:PORT CONNECTIONS REQUESTS|- keep|new");
+    let [address, connections, requests, reuse, pause @ ..] = arguments.as_slice() else {
+        panic!("load ADDRESS:PORT CONNECTIONS REQUESTS|- keep|new [PAUSE]");
     };
+    let pause = Duration::from_millis(pause.first().map_or(0, |text| text.parse().expect("milliseconds")));
     let address: SocketAddr = address.parse().expect("an address");
     let left = Arc::new(AtomicU64::new(requests.parse().unwrap_or(u64::MAX)));
     let stop = Arc::new(AtomicBool::new(false));
@@ -51,7 +52,7 @@ fn main() {
     let workers: Vec<_> = (0..connections.parse::<usize>().expect("a number of connections"))
         .map(|_| {
             let (left, stop) = (Arc::clone(&left), Arc::clone(&stop));
-            std::thread::spawn(move || work(address, keep, began, &left, &stop))
+            std::thread::spawn(move || work(address, keep, pause, &left, &stop))
         })
         .collect();
     let mut total = Count::default();
@@ -69,10 +70,10 @@ fn main() {
 }
 
 /// Asks until there is nothing left to ask.
-fn work(address: SocketAddr, keep: bool, began: Instant, left: &AtomicU64, stop: &AtomicBool) -> Count {
+fn work(address: SocketAddr, keep: bool, pause: Duration, left: &AtomicU64, stop: &AtomicBool) -> Count {
+    let began = Instant::now();
     let mut count = Count::default();
     let mut connection = None;
-    let endless = left.load(Ordering::SeqCst) > u64::MAX / 2;
     while !stop.load(Ordering::SeqCst) && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
         let reused = connection.is_some();
         match ask(&mut connection, address, keep) {
@@ -83,10 +84,8 @@ fn work(address: SocketAddr, keep: bool, began: Instant, left: &AtomicU64, stop:
                 count.failures.push(format!("{:.3} s: {how}: {error}", began.elapsed().as_secs_f64()));
             }
         }
-        if endless {
-            #[expect(clippy::disallowed_methods, reason = "no async runtime here")]
-            std::thread::sleep(PAUSE);
-        }
+        #[expect(clippy::disallowed_methods, reason = "no async runtime here")]
+        std::thread::sleep(pause);
     }
     count
 }
