@@ -127,7 +127,7 @@ fn no_request_is_lost_while_a_service_is_updated_scaled_and_a_host_drained() {
     lab.until("every host answers", || ALL.iter().all(|host| load(&lab, host, 5)["failed"] == 0).then_some(()));
     let loads = [begin(&lab, "m2", "keep"), begin(&lab, "w1", "new")];
     lab.must("m1", &["service", "update", "--force", "web"]);
-    lab.must("m1", &["service", "scale", "web=12"]);
+    lab.must("m1", &["service", "scale", "web=20"]);
     lab.must("m1", &["service", "scale", "web=5"]);
     lab.must("m1", &["node", "update", "--availability", "drain", "w2"]);
     lab.until("w2 is empty", || lab.running("m1", "web").iter().all(|task| task["Node"] != "w2").then_some(()));
