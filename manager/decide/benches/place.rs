@@ -14,10 +14,9 @@ use cluster_decide::network_view::{self, Fabric};
 use cluster_decide::{Dirty, pass, schedule};
 use cluster_state::{State, View};
 use cluster_types::{
-    CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, DesiredState, Endpoint, EndpointSpec, Entry, EntryMode,
-    IdStream, JoinSecret, JoinSecrets, Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec,
-    NodeState, NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState,
-    TaskStatus, TaskStep, Timestamp, UpdateConfig, Version,
+    Author, CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, IdStream, JoinSecret, JoinSecrets,
+    Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeState, NodeStatus, Object,
+    RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState, TaskStep, Timestamp,
 };
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -92,41 +91,19 @@ fn node(number: u128) -> Change {
 fn service(number: u64, replicas: u64) -> Change {
     let spec = ServiceSpec {
         name: format!("service-{number}"),
-        labels: BTreeMap::new(),
         task: TaskSpec { reservation: Reservation { nano_cpus: 100_000_000, memory: 64 << 20 }, ..TaskSpec::default() },
         mode: ServiceMode::Replicated { replicas },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     };
-    Change::Create(Object::Service(Arc::new(Service {
-        meta: Meta::default(),
-        id: ServiceId::from_bits(u128::from(number)),
-        spec: Arc::new(spec),
-        spec_version: Version(0),
-        previous_version: None,
-        update: None,
-        endpoint: Endpoint::default(),
-    })))
+    let id = ServiceId::from_bits(u128::from(number));
+    Change::Create(Object::Service(Arc::new(Service::new(id, spec, Author::default()))))
 }
 
 /// Tasks of a service that wait for a node.
 fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
     let service = Arc::clone(state.view().service(ServiceId::from_bits(u128::from(number))).expect("made before"));
     let mut ids = IdStream::new(number, u128::from(state.index().0));
-    let task = |slot| Task {
-        meta: Meta::default(),
-        id: ids.next_id(),
-        service: service.id,
-        spec_version: service.spec_version,
-        slot,
-        node: None,
-        addresses: Vec::new(),
-        desired: DesiredState::Running,
-        status: TaskStatus::default(),
-        not_before: None,
-        failures: 0,
-    };
+    let task = |slot| Task::new(ids.next_id(), service.id, service.spec_version, slot);
     (1..=replicas).map(task).map(|task| Change::Create(Object::Task(Arc::new(task)))).collect()
 }
 

@@ -74,6 +74,7 @@ fn assignment(task: &Task, desired: DesiredState, spec: &ServiceSpec, template: 
         spec: template,
         ports: spec.ports.iter().copied().filter(is_on_host).collect(),
         addresses: task.addresses.clone(),
+        generic: task.generic.clone(),
     }
 }
 

@@ -57,12 +57,13 @@ pub(crate) struct NewTask {
     pub(crate) desired: DesiredState,
     pub(crate) not_before: Option<Timestamp>,
     pub(crate) failures: u32,
+    pub(crate) iteration: u64,
 }
 
 impl NewTask {
     /// One that may run at once.
     pub(crate) fn running() -> Self {
-        Self { slot: 0, node: None, desired: DesiredState::Running, not_before: None, failures: 0 }
+        Self { slot: 0, node: None, desired: DesiredState::Running, not_before: None, failures: 0, iteration: 0 }
     }
 }
 
@@ -268,16 +269,13 @@ impl<'a> Draft<'a> {
         let ids = self.ids.entry(service.id).or_insert_with(|| IdStream::new(index, service.id.bits()));
         let task = Task {
             meta: Meta { version: self.view.index(), created: self.now, updated: self.now },
-            id: ids.next_id(),
-            service: service.id,
-            spec_version: service.spec_version,
-            slot: new.slot,
             node: new.node,
-            addresses: Vec::new(),
             desired: new.desired,
-            status: TaskStatus { state: TaskState::New, at: self.now, message: "made".to_owned(), error: None, container: None },
+            status: TaskStatus { at: self.now, message: "made".to_owned(), ..TaskStatus::default() },
             not_before: new.not_before,
             failures: new.failures,
+            iteration: new.iteration,
+            ..Task::new(ids.next_id(), service.id, service.spec_version, new.slot)
         };
         self.push(Change::Create(Object::Task(Arc::new(task))));
     }
@@ -366,6 +364,9 @@ impl<'a> Draft<'a> {
         match step {
             ServiceStep::Update(status) => next.update = Some(status.clone()),
             ServiceStep::Endpoint(endpoint) => next.endpoint = endpoint.clone(),
+            ServiceStep::Job(job) => next.job = Some(job.clone()),
+            // The spec changes with the next pass; what is left of this one must not build on it.
+            ServiceStep::RollBack { .. } | ServiceStep::Steer(..) => {}
         }
         self.services.insert(id, Arc::new(next));
         self.touch(id);
@@ -383,9 +384,10 @@ fn gather(view: &View) -> BTreeMap<ServiceId, Rc<Slots>> {
 
 /// What the state will make of a step that it accepts.
 fn apply_step(task: &mut Task, step: &TaskStep, now: Timestamp) {
-    let status = |state, message: &str, error| TaskStatus { state, at: now, message: message.to_owned(), error, container: None };
+    let status = |state, message: &str, error| TaskStatus { state, at: now, message: message.to_owned(), error, ..TaskStatus::default() };
     match step {
-        TaskStep::Assign(node, addresses) => {
+        TaskStep::Assign(node, addresses, generic) => {
+            task.generic.clone_from(generic);
             task.node = Some(*node);
             task.addresses = addresses.clone();
             task.status = status(TaskState::Assigned, "has a node", None);

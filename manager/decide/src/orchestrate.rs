@@ -23,7 +23,7 @@ pub(crate) fn replicated(draft: &mut Draft<'_>) {
             }
             Some(service) => match service.spec.mode {
                 ServiceMode::Replicated { replicas } => replicated::fit(draft, &service, replicas),
-                ServiceMode::Global => {}
+                ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => {}
             },
         }
     }
@@ -42,7 +42,7 @@ pub(crate) fn global(draft: &mut Draft<'_>) {
 
 fn is_looked_at(service: &Service, due: &BTreeSet<ServiceId>, nodes: &BTreeSet<NodeId>) -> bool {
     match service.spec.mode {
-        ServiceMode::Replicated { .. } => false,
+        ServiceMode::Replicated { .. } | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => false,
         ServiceMode::Global => !nodes.is_empty() || due.contains(&service.id),
     }
 }

@@ -77,7 +77,10 @@ fn replace(draft: &mut Draft<'_>, service: &Service, ended: &Arc<Task>) {
     let not_before = policy::delayed(policy, failures, draft.now, chance);
     let desired = if not_before.is_some() { DesiredState::Ready } else { DesiredState::Running };
     draft.desire(ended, DesiredState::Shutdown);
-    draft.create(service, NewTask { slot: ended.slot, node: Place::of(ended).node, desired, not_before, failures });
+    draft.create(
+        service,
+        NewTask { slot: ended.slot, node: Place::of(ended).node, desired, not_before, failures, iteration: ended.iteration },
+    );
     if let Some(at) = not_before {
         draft.wake(at, service.id);
     }

@@ -111,9 +111,9 @@ fn started(now: Timestamp, service: &Service) -> UpdateStatus {
         state: UpdateState::Updating,
         target: service.spec_version,
         started: now,
-        completed: None,
-        not_before: None,
         message: "update in progress".to_owned(),
+        progressed: now,
+        ..UpdateStatus::default()
     }
 }
 
@@ -168,7 +168,7 @@ fn replace(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     }
     let waits = runs.is_none() && slot.0.iter().any(|task| still_there(draft, task));
     let desired = if waits { DesiredState::Ready } else { DesiredState::Running };
-    draft.create(service, NewTask { slot: number, node, desired, not_before: None, failures: 0 });
+    draft.create(service, NewTask { slot: number, node, desired, ..NewTask::running() });
 }
 
 /// Whether a new task can be beside the old one: with host ports, or when each node has as many tasks as it may, the two would wait for
@@ -185,7 +185,7 @@ fn may_start_first(draft: &Draft<'_>, service: &Service) -> bool {
             let nodes = u64::try_from(draft.nodes().filter(takes).count()).unwrap_or(u64::MAX);
             nodes.saturating_mul(placement.max_per_node) > replicas
         }
-        ServiceMode::Replicated { .. } | ServiceMode::Global => true,
+        ServiceMode::Replicated { .. } | ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => true,
     };
     is_wished && has_place
 }

@@ -1,6 +1,5 @@
 //! States for the tests of deciders that look at nodes and tasks as they are, whatever led there: built row by row, told apart by numbers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster_state::State;
@@ -53,42 +52,25 @@ pub(crate) fn add_manager(state: &mut State, number: u64, role: Role, raft_id: O
 pub(crate) fn spec() -> ServiceSpec {
     ServiceSpec {
         name: "web".to_owned(),
-        labels: BTreeMap::new(),
         task: TaskSpec { container: ContainerSpec { image: "web:1".to_owned(), ..ContainerSpec::default() }, ..TaskSpec::default() },
         mode: ServiceMode::Replicated { replicas: 3 },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     }
 }
 
 pub(crate) fn add_service(state: &mut State, spec: ServiceSpec) {
-    let (meta, spec_version) = (Meta::default(), Version(0));
-    let endpoint = Endpoint::default();
-    let service = Service { meta, id: WEB, spec: Arc::new(spec), spec_version, previous_version: None, update: None, endpoint };
+    let service = Service::new(WEB, spec, Author::default());
     apply(state, 0, [Change::Create(Object::Service(Arc::new(service)))]);
 }
 
 /// A task of the service [`WEB`] on a node, moved to a state and a desired state.
 pub(crate) fn add_task(state: &mut State, number: u64, slot: u64, node: Option<u64>, reached: TaskState, desired: DesiredState) {
     let spec_version = state.view().service(WEB).unwrap().spec_version;
-    let task = Task {
-        meta: Meta::default(),
-        id: task_id(number),
-        service: WEB,
-        spec_version,
-        slot,
-        node: None,
-        addresses: Vec::new(),
-        desired: DesiredState::Running,
-        status: TaskStatus::default(),
-        not_before: None,
-        failures: 0,
-    };
+    let task = Task::new(task_id(number), WEB, spec_version, slot);
     let step = |step| Change::Task(task_id(number), step);
     apply(state, 0, [Change::Create(Object::Task(Arc::new(task)))]);
     if let Some(node) = node {
-        apply(state, 0, [step(TaskStep::Assign(node_id(node), Vec::new()))]);
+        apply(state, 0, [step(TaskStep::Assign(node_id(node), Vec::new(), GenericGrant::new()))]);
         if reached == TaskState::Orphaned {
             apply(state, 0, [step(TaskStep::Orphan)]);
         } else if reached > TaskState::Assigned {

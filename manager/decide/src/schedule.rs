@@ -49,7 +49,7 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
             let slots = draft.slots(service);
             for Decision { task, outcome } in decide(draft, &mut fleet, Some(&mut source), slots.tasks()) {
                 match outcome {
-                    Ok(node) => draft.push(Change::Task(task, TaskStep::Assign(node, source.given(task)))),
+                    Ok(node) => draft.push(Change::Task(task, TaskStep::Assign(node, source.given(task), BTreeMap::new()))),
                     Err(reason) => refuse(draft, task, &reason),
                 }
             }

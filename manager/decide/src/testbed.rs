@@ -47,31 +47,17 @@ pub(crate) fn node(number: u128) -> Node {
 
 /// A new task of service 1.
 pub(crate) fn task(number: u128) -> Task {
-    Task {
-        meta: Meta { created: START, updated: START, ..Meta::default() },
-        id: TaskId::from_bits(number),
-        service: service_id(1),
-        spec_version: Version(1),
-        slot: 1,
-        node: None,
-        addresses: Vec::new(),
-        desired: DesiredState::Running,
-        status: TaskStatus::default(),
-        not_before: None,
-        failures: 0,
-    }
+    let meta = Meta { created: START, updated: START, ..Meta::default() };
+    Task { meta, ..Task::new(TaskId::from_bits(number), service_id(1), Version(1), 1) }
 }
 
 /// A replicated service without restart delay.
 pub(crate) fn spec(name: &str, replicas: u64) -> ServiceSpec {
     let mut spec = ServiceSpec {
         name: name.to_owned(),
-        labels: BTreeMap::new(),
         task: TaskSpec::default(),
         mode: ServiceMode::Replicated { replicas },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     };
     spec.task.container.image = "web:1".to_owned();
     spec
@@ -173,15 +159,7 @@ impl Testbed {
     }
 
     pub(crate) fn create(&mut self, number: u128, spec: ServiceSpec) -> ServiceId {
-        let service = Service {
-            meta: Meta::default(),
-            id: service_id(number),
-            spec: Arc::new(spec),
-            spec_version: Version(0),
-            previous_version: None,
-            update: None,
-            endpoint: Endpoint::default(),
-        };
+        let service = Service::new(service_id(number), spec, Author::default());
         self.apply(vec![Change::Create(Object::Service(Arc::new(service)))]);
         service_id(number)
     }

@@ -59,10 +59,8 @@ pub fn update(old: &ServiceSpec, new: &ServiceSpec) -> Vec<Problem> {
     if new.name != old.name {
         problems.add("name", format!("cannot change: it is {}; create another service instead", Words(&old.name)));
     }
-    match (old.mode, new.mode) {
-        (ServiceMode::Replicated { .. }, ServiceMode::Replicated { .. }) | (ServiceMode::Global, ServiceMode::Global) => {}
-        (ServiceMode::Replicated { .. }, ServiceMode::Global) => problems.add("mode", MODE_STAYS),
-        (ServiceMode::Global, ServiceMode::Replicated { .. }) => problems.add("mode", MODE_STAYS),
+    if old.mode.word() != new.mode.word() {
+        problems.add("mode", format!("cannot change from {} to {}: create another service instead", old.mode.word(), new.mode.word()));
     }
     problems.list
 }
@@ -97,18 +95,16 @@ pub fn node(spec: &NodeSpec) -> Vec<Problem> {
     problems.list
 }
 
-const MODE_STAYS: &str = "cannot change between replicated and global: create another service instead";
-
 fn mode(problems: &mut Problems, spec: &ServiceSpec) {
     match spec.mode {
         ServiceMode::Replicated { replicas } if replicas > limits::REPLICAS => {
             problems.add("mode.replicas", format!("{replicas} are too many: at most {} are allowed", limits::REPLICAS));
         }
-        ServiceMode::Global if spec.task.placement.max_per_node > 0 => {
+        ServiceMode::Global | ServiceMode::GlobalJob if spec.task.placement.max_per_node > 0 => {
             problems
                 .add("task.placement.max_per_node", "has no meaning for a global service, which has one task on each node: leave it out");
         }
-        ServiceMode::Replicated { .. } | ServiceMode::Global => {}
+        ServiceMode::Replicated { .. } | ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => {}
     }
 }
 

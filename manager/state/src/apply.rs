@@ -11,6 +11,7 @@ use cluster_types::{
 };
 
 use crate::requests::Outcomes;
+use crate::service;
 use crate::steps;
 use crate::table::Stamp;
 use crate::{Applied, State};
@@ -70,7 +71,7 @@ impl State {
             Change::Update { object, expect } => self.update(stamp, object, *expect),
             Change::Remove { key, expect } => self.remove(stamp, *key, *expect).map(Some),
             Change::Task(id, step) => {
-                if let TaskStep::Assign(node, addresses) = step {
+                if let TaskStep::Assign(node, addresses, _) = step {
                     self.check_task_addresses(*id, *node, addresses)?;
                 }
                 let nodes = &self.nodes;
@@ -84,7 +85,8 @@ impl State {
                 if let ServiceStep::Endpoint(endpoint) = step {
                     self.check_endpoint(*id, endpoint)?;
                 }
-                self.services.change(stamp, *id, |service| steps::step_service(service, step))
+                let revisions = &self.revisions;
+                self.services.change(stamp, *id, |service| service::step(service, step, revisions, stamp))
             }
             Change::Network(id, step) => {
                 self.check_block(*id, step)?;
@@ -111,9 +113,10 @@ impl State {
                 self.check_new_service(service, stamp)?;
                 let service = Service {
                     spec_version: stamp.index,
-                    previous_version: None,
+                    history: service::first_revision(&service.author, stamp),
                     update: None,
                     endpoint: Endpoint::default(),
+                    job: None,
                     ..Service::clone(service)
                 };
                 self.services.create(stamp, service)
@@ -189,7 +192,7 @@ impl State {
             Object::Service(new) => {
                 self.services.at_version(new.id, Some(expect))?;
                 self.check_spec_networks(&new.spec)?;
-                self.services.change(stamp, new.id, |service| steps::respec_service(service, &new.spec, stamp.index))
+                self.services.change(stamp, new.id, |service| service::respec(service, &new.spec, &new.author, stamp))
             }
             Object::Task(new) => {
                 let reason = "a task is changed step by step, never as a whole".to_owned();

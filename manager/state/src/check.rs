@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster_types::{BlockOwner, DesiredState, Object, PublishedPort, Task, TaskState, Version};
+use cluster_types::{BlockOwner, DesiredState, Object, PublishedPort, Task, TaskState, limits};
 
 use crate::State;
 use crate::addresses::{self, Addresses};
@@ -59,10 +59,15 @@ impl State {
             if service.spec_version > service.meta.version {
                 problems.push(format!("service {id}: its spec is newer than itself"));
             }
-            let unsound = |previous: &Version| *previous >= service.spec_version || self.revisions.get(id, *previous).is_none();
-            if let Some(previous) = service.previous_version.filter(unsound) {
-                problems.push(format!("service {id}: its previous spec {} is gone or not older", previous.0));
+            let numbers = service.history.iter().map(|revision| (revision.number, revision.spec_version));
+            if !numbers.is_sorted_by(|one, other| one.0 < other.0 && one.1 < other.1) || service.history.len() > limits::REVISIONS {
+                problems.push(format!("service {id}: its history is not in order, or too long"));
             }
+            if service.history.last().map(|revision| revision.spec_version) != Some(service.spec_version) {
+                problems.push(format!("service {id}: its history does not end with its spec {}", service.spec_version.0));
+            }
+            let gone = service.history.iter().find(|revision| self.revisions.get(id, revision.spec_version).is_none());
+            problems.extend(gone.map(|revision| format!("service {id}: the spec of its revision {} is gone", revision.number)));
         }
     }
 

@@ -13,6 +13,7 @@ mod network;
 mod record;
 mod requests;
 mod revisions;
+mod service;
 mod snapshot;
 mod state;
 mod steps;

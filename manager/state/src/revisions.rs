@@ -1,11 +1,11 @@
 //! The specs that services have or had: by service and version, each once.
 //!
-//! A revision is kept while something names it: its service as current or previous one, or a task that was made from it. Every applied
+//! A revision is kept while something names it: the history of its service, or a task that was made from it. Every applied
 //! event moves these holds, so the same log drops the same revision at the same index everywhere.
 
 use std::sync::Arc;
 
-use cluster_types::{Event, EventKind, Object, Service, ServiceId, ServiceSpec, Version};
+use cluster_types::{Event, EventKind, Object, ServiceId, ServiceSpec, Version};
 use imbl::OrdMap;
 
 /// Names one revision.
@@ -37,7 +37,7 @@ impl Revisions {
             self.hold(&event.object);
         }
         if let Some(before) = &event.before {
-            held(before).into_iter().flatten().for_each(|key| self.release(key));
+            held(before).into_iter().for_each(|key| self.release(key));
         }
     }
 
@@ -46,7 +46,7 @@ impl Revisions {
         if let Object::Service(service) = object {
             self.add((service.id, service.spec_version), &service.spec);
         }
-        for key in held(object).into_iter().flatten() {
+        for key in held(object) {
             if let Some(revision) = self.0.get_mut(&key) {
                 revision.holds += 1;
             }
@@ -70,14 +70,10 @@ impl Revisions {
 }
 
 /// The revisions that an object names.
-fn held(object: &Object) -> [Option<RevisionKey>; 2] {
+fn held(object: &Object) -> Vec<RevisionKey> {
     match object {
-        Object::Service(service) => held_by_service(service),
-        Object::Task(task) => [Some((task.service, task.spec_version)), None],
-        Object::Cluster(_) | Object::Node(_) | Object::Network(_) => [None, None],
+        Object::Service(service) => service.history.iter().map(|revision| (service.id, revision.spec_version)).collect(),
+        Object::Task(task) => vec![(task.service, task.spec_version)],
+        Object::Cluster(_) | Object::Node(_) | Object::Network(_) => Vec::new(),
     }
-}
-
-fn held_by_service(service: &Service) -> [Option<RevisionKey>; 2] {
-    [Some((service.id, service.spec_version)), service.previous_version.map(|version| (service.id, version))]
 }

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use cluster_types::{
-    Cluster, Endpoint, Meta, Network, Node, Object, RequestId, Service, ServiceId, ServiceSpec, Task, UpdateStatus, Version,
+    Author, Cluster, Endpoint, JobStatus, Meta, Network, Node, Object, RequestId, Revision, Service, ServiceId, ServiceSpec, Task,
+    UpdateStatus, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use crate::State;
 use crate::requests::Outcomes;
 
 /// The format that is written and read.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 const HEADER: usize = 5;
 
 /// Why bytes are not a snapshot.
@@ -69,9 +70,11 @@ struct SavedService {
     meta: Meta,
     id: ServiceId,
     spec_version: Version,
-    previous_version: Option<Version>,
+    history: Vec<Revision>,
+    author: Author,
     update: Option<UpdateStatus>,
     endpoint: Endpoint,
+    job: Option<JobStatus>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,15 +171,15 @@ impl State {
 
 impl SavedService {
     fn of(service: &Service) -> Self {
-        let &Service { meta, id, spec: _, spec_version, previous_version, ref update, ref endpoint } = service;
-        Self { meta, id, spec_version, previous_version, update: update.clone(), endpoint: endpoint.clone() }
+        let Service { meta, id, spec: _, spec_version, history, author, update, endpoint, job } = service.clone();
+        Self { meta, id, spec_version, history, author, update, endpoint, job }
     }
 
     fn with_spec(self, state: &State) -> Result<Service, DecodeError> {
-        let Self { meta, id, spec_version, previous_version, update, endpoint } = self;
+        let Self { meta, id, spec_version, history, author, update, endpoint, job } = self;
         let missing = || DecodeError::Unsound(format!("service {id} has no spec of version {}", spec_version.0));
         let spec = state.revisions.get(id, spec_version).map(Arc::clone).ok_or_else(missing)?;
-        Ok(Service { meta, id, spec, spec_version, previous_version, update, endpoint })
+        Ok(Service { meta, id, spec, spec_version, history, author, update, endpoint, job })
     }
 }
 

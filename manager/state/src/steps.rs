@@ -1,17 +1,15 @@
 //! The steps of single fields: what each may do, and that it only goes forward. Called by [`crate::apply`] on a copy of the object; an
 //! error is the reason of the rejection.
 
-use std::sync::Arc;
-
 use cluster_types::{
-    DesiredState, Network, NetworkSpec, NetworkStep, Node, NodeId, NodeStep, Service, ServiceSpec, ServiceStep, Task, TaskAddress,
-    TaskState, TaskStatus, TaskStep, Timestamp, Version,
+    DesiredState, GenericGrant, Network, NetworkSpec, NetworkStep, Node, NodeId, NodeStep, Task, TaskAddress, TaskState, TaskStatus,
+    TaskStep, Timestamp,
 };
 
 /// One step of a task. `at` is the entry's time; `exists` knows the nodes.
 pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists: impl Fn(NodeId) -> bool) -> Result<(), String> {
     match step {
-        TaskStep::Assign(node, addresses) => assign(task, *node, addresses, at, exists(*node)),
+        TaskStep::Assign(node, addresses, generic) => assign(task, *node, (addresses, generic), at, exists(*node)),
         TaskStep::Explain(error) => explain(task, error, at),
         TaskStep::Desire(desired) => desire(task, *desired),
         TaskStep::Due if task.is_wanted() => desire(task, DesiredState::Running),
@@ -22,7 +20,13 @@ pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists:
 }
 
 /// A task of a global service has its node from the start, and is assigned to that one.
-fn assign(task: &mut Task, node: NodeId, addresses: &[TaskAddress], at: Timestamp, exists: bool) -> Result<(), String> {
+fn assign(
+    task: &mut Task,
+    node: NodeId,
+    (addresses, generic): (&[TaskAddress], &GenericGrant),
+    at: Timestamp,
+    exists: bool,
+) -> Result<(), String> {
     if task.status.state >= TaskState::Assigned {
         return Err(format!("it has been placed already: its state is {}", task.status.state));
     }
@@ -37,7 +41,8 @@ fn assign(task: &mut Task, node: NodeId, addresses: &[TaskAddress], at: Timestam
     }
     task.node = Some(node);
     task.addresses = addresses.to_vec();
-    task.status = TaskStatus { state: TaskState::Assigned, at, message: "has a node".to_owned(), error: None, container: None };
+    task.generic.clone_from(generic);
+    task.status = TaskStatus { state: TaskState::Assigned, at, message: "has a node".to_owned(), ..TaskStatus::default() };
     Ok(())
 }
 
@@ -48,7 +53,7 @@ fn explain(task: &mut Task, error: &str, at: Timestamp) -> Result<(), String> {
     }
     if task.status.state != TaskState::Pending || task.status.error.as_deref() != Some(error) {
         let message = "waits for a node".to_owned();
-        task.status = TaskStatus { state: TaskState::Pending, at, message, error: Some(error.to_owned()), container: None };
+        task.status = TaskStatus { state: TaskState::Pending, at, message, error: Some(error.to_owned()), ..TaskStatus::default() };
     }
     Ok(())
 }
@@ -115,18 +120,6 @@ pub(crate) fn step_node(node: &mut Node, step: &NodeStep) -> Result<(), String> 
     Ok(())
 }
 
-/// One step of a service.
-pub(crate) fn step_service(service: &mut Service, step: &ServiceStep) -> Result<(), String> {
-    match step {
-        ServiceStep::Update(status) if status.target == service.spec_version => service.update = Some(status.clone()),
-        ServiceStep::Endpoint(endpoint) => service.endpoint = endpoint.clone(),
-        ServiceStep::Update(status) => {
-            return Err(format!("the update to spec version {} is out of date: {} is current", status.target.0, service.spec_version.0));
-        }
-    }
-    Ok(())
-}
-
 /// One step of a network.
 pub(crate) fn step_network(network: &mut Network, step: &NetworkStep) -> Result<(), String> {
     match step {
@@ -149,22 +142,5 @@ pub(crate) fn respec_network(network: &mut Network, spec: &NetworkSpec) -> Resul
         return Err("only the labels of a network can change".to_owned());
     }
     network.spec = spec.clone();
-    Ok(())
-}
-
-/// Another spec of a service. Any difference moves the spec version, a mere change of the replicas too: the rollout compares task
-/// templates, so tasks of an older version with the same template stay. The same spec again changes nothing.
-pub(crate) fn respec_service(service: &mut Service, spec: &Arc<ServiceSpec>, index: Version) -> Result<(), String> {
-    if spec.name != service.spec.name {
-        return Err(format!("the name cannot change from `{}` to `{}`", service.spec.name, spec.name));
-    }
-    if *spec != service.spec {
-        if service.spec_version == index {
-            return Err("its spec has been written by this very entry".to_owned());
-        }
-        service.previous_version = Some(service.spec_version);
-        service.spec_version = index;
-        service.spec = Arc::clone(spec);
-    }
     Ok(())
 }

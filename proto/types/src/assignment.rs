@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DesiredState, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
+use crate::{DesiredState, GenericGrant, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
 
 /// One task as its node needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct TaskAssignment {
     pub ports: Vec<PublishedPort>,
     /// Its address in each of its networks.
     pub addresses: Vec<TaskAddress>,
+    /// The generic resources that it is given.
+    #[serde(default)]
+    pub generic: GenericGrant,
 }
 
 /// Old set to new set. `full` replaces the whole set by `put`.

@@ -7,8 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BlockOwner, ContainerStatus, DesiredState, Endpoint, ManagerSeat, NetworkId, NodeDescription, NodeId, NodeNetwork, NodeStatus, Object,
-    ObjectKey, RequestId, ServiceId, TaskAddress, TaskId, TaskStatus, Timestamp, UpdateStatus, Version,
+    Author, BlockOwner, ContainerStatus, DesiredState, Endpoint, GenericGrant, JobStatus, ManagerSeat, NetworkId, NodeDescription, NodeId,
+    NodeNetwork, NodeStatus, Object, ObjectKey, RequestId, ServiceId, Steer, TaskAddress, TaskId, TaskStatus, Timestamp, UpdateStatus,
+    Version,
 };
 
 /// One entry of the log.
@@ -66,10 +67,10 @@ pub enum Change {
 /// A change of one field of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStep {
-    /// The scheduler places it: node, addresses and state `Assigned`. Rejected when it is placed already, no longer wanted, the node is
+    /// The scheduler places it: node, addresses, generic resources and state `Assigned`. Rejected when it is placed already, no longer wanted, the node is
     /// gone, or an address is another's or not of a block of that node. A task of a global service has its node from the start (state
     /// `New`) and can be assigned to that one only.
-    Assign(NodeId, Vec<TaskAddress>),
+    Assign(NodeId, Vec<TaskAddress>, GenericGrant),
     /// The scheduler says why it cannot be placed (state `Pending`, error text). Rejected when it is placed already.
     Explain(String),
     /// The managers want more of it; `not_before` is cleared. Rejected when that is backward.
@@ -105,6 +106,20 @@ pub enum ServiceStep {
     Update(UpdateStatus),
     /// What it was given. Rejected when an address or port is another service's, or an address is not of a block of services.
     Endpoint(Endpoint),
+    /// Back to an earlier spec of its history, as a new revision, with the status of a rollback. Rejected when the spec is no longer `from`,
+    /// or `to` is not in the history.
+    RollBack {
+        /// The spec version that is left.
+        from: Version,
+        /// The spec version that comes back.
+        to: Version,
+        /// Who, and why.
+        author: Author,
+    },
+    /// A user pauses, resumes or promotes the update to that spec version. Rejected when the update is another or not in a state for it.
+    Steer(Version, Steer),
+    /// How a job goes. Rejected when the run goes back.
+    Job(JobStatus),
 }
 
 /// A change of one field of a network.
@@ -160,6 +175,6 @@ impl TaskStep {
     /// A report of a state with a few words.
     #[must_use]
     pub fn report(node: NodeId, state: crate::TaskState, at: Timestamp, message: &str, container: Option<ContainerStatus>) -> Self {
-        Self::Report(node, TaskStatus { state, at, message: message.to_owned(), error: None, container })
+        Self::Report(node, TaskStatus { state, at, message: message.to_owned(), container, ..TaskStatus::default() })
     }
 }

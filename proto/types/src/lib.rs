@@ -10,13 +10,17 @@ pub mod change;
 pub mod constraint;
 pub mod container;
 pub mod event;
+pub mod health;
 pub mod id;
 pub mod image;
+pub mod job;
 pub mod limits;
 pub mod linux;
 pub mod network;
 pub mod network_view;
 pub mod object;
+pub mod placement;
+pub mod rollout;
 pub mod spec;
 pub mod subnet;
 pub mod task_state;
@@ -28,8 +32,10 @@ pub use change::{Change, Entry, EntryMode, NetworkStep, NodeStep, Rejection, Ser
 pub use constraint::Constraint;
 pub use container::{ContainerPhase, Observed};
 pub use event::{Event, EventKind};
+pub use health::{HealthCheck, HealthSpec, HealthState, HealthTest, TaskHealth};
 pub use id::{ClusterId, Id, IdStream, NetworkId, NodeId, RequestId, ServiceId, TaskId};
 pub use image::{DEFAULT_REGISTRY, ImageRef, InvalidImageRef, is_digest};
+pub use job::{JobRun, JobStatus, Overlap, Schedule};
 pub use network::{
     BlockOwner, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Endpoint, EndpointAffinity, EndpointMode, EndpointSpec, Network, NetworkAttachment,
     NetworkPool, NetworkSpec, NodeNetwork, TaskAddress,
@@ -39,11 +45,13 @@ pub use network_view::{
 };
 pub use object::{
     CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus, Object,
-    ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, UpdateState, UpdateStatus, Version,
+    ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, Version,
 };
+pub use placement::{Affinity, AffinityTarget, GenericGrant, GenericNeeds, GenericPool, GenericPools, NodeLoss, Placement, Ranking};
+pub use rollout::{Author, FailureAction, Ratio, Revision, Steer, UpdateConfig, UpdateOrder, UpdateState, UpdateStatus};
 pub use spec::{
-    Availability, ContainerSpec, Limits, Mount, MountKind, NetworkMode, NodeSpec, Placement, Protocol, PublishMode, PublishedPort,
-    Reservation, RestartCondition, RestartPolicy, Role, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig, UpdateOrder,
+    Availability, ContainerSpec, DrainSpec, Limits, Mount, MountKind, NetworkMode, NodeSpec, Protocol, PublishMode, PublishedPort,
+    Reservation, RestartCondition, RestartPolicy, Role, ServiceMode, ServiceSpec, TaskSpec, Ulimit,
 };
 pub use subnet::{InvalidSubnet, Subnet};
 pub use task_state::{DesiredState, TaskState};

@@ -32,3 +32,13 @@ pub const NANO_CPUS_MIN: u64 = 1_000_000;
 pub const PAGE_OBJECTS: usize = 500;
 /// Longest text kept of an error that a node reports, in bytes.
 pub const ERROR_BYTES: usize = 2_048;
+/// Specs kept of each service: as many as `service rollback --to` can reach (Kubernetes: 10).
+pub const REVISIONS: usize = 10;
+/// Runs of a scheduled job that are remembered.
+pub const JOB_RUNS: usize = 10;
+/// Longest output kept of a probe, in bytes (Docker: 4 KiB).
+pub const PROBE_BYTES: usize = 4 << 10;
+/// Longest output kept of a task that failed, in bytes.
+pub const OUTPUT_BYTES: usize = 1 << 10;
+/// Longest message to a change of a service, in bytes.
+pub const NOTE_BYTES: usize = 256;

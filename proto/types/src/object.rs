@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ClusterId, DesiredState, Endpoint, Network, NetworkId, NetworkPool, NodeId, NodeNetwork, NodeSpec, PublishedPort, Reservation, Role,
-    ServiceId, ServiceSpec, TaskAddress, TaskId, TaskState, Timestamp,
+    Author, ClusterId, DesiredState, Endpoint, GenericGrant, GenericPools, JobStatus, Network, NetworkId, NetworkPool, NodeId, NodeNetwork,
+    NodeSpec, PublishedPort, Reservation, Revision, Role, ServiceId, ServiceSpec, TaskAddress, TaskHealth, TaskId, TaskState, Timestamp,
+    UpdateStatus,
 };
 
 /// The log index at which an object last changed. Updates name the one they expect.
@@ -148,6 +149,9 @@ pub struct NodeDescription {
     pub version: String,
     /// Where other nodes send its overlay traffic to; none when it is not an IPv4 address.
     pub data_address: Option<Ipv4Addr>,
+    /// Generic resources that its administrator configured.
+    #[serde(default)]
+    pub generic: GenericPools,
 }
 
 /// Whether a node is there.
@@ -190,39 +194,16 @@ pub struct Service {
     /// Log index at which `spec` last became another, in whatever part. Tasks name the one they were made from; a task whose spec has the
     /// same task template and ports as the current one need not be replaced. Set by apply.
     pub spec_version: Version,
-    /// `spec_version` before that, while its tasks may still run. Set by apply.
-    pub previous_version: Option<Version>,
+    /// The specs that it has had, the current one last; at most `limits::REVISIONS`. Set by apply.
+    pub history: Vec<Revision>,
+    /// Who wrote the current spec. A writer sets it along with the spec; apply takes it into the history.
+    pub author: Author,
     /// How the last update goes. Written by the rollout.
     pub update: Option<UpdateStatus>,
     /// What it was given: addresses and ports. Written by allocate.
     pub endpoint: Endpoint,
-}
-
-/// How an update goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpdateStatus {
-    /// Where it is.
-    pub state: UpdateState,
-    /// The spec version that it rolls out.
-    pub target: Version,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub completed: Option<Timestamp>,
-    /// The next batch starts no earlier (the delay between batches).
-    pub not_before: Option<Timestamp>,
-    /// For people.
-    pub message: String,
-}
-
-/// Where an update is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UpdateState {
-    /// Tasks are being replaced.
-    Updating,
-    /// All tasks are of the new spec.
-    Completed,
+    /// How its runs go, when it is a job. Written by the orchestrator.
+    pub job: Option<JobStatus>,
 }
 
 /// One run of a service's container on one node. Made once, placed once, never moved: a replacement is another task.
@@ -250,6 +231,12 @@ pub struct Task {
     pub not_before: Option<Timestamp>,
     /// How many failures in a row this slot had when the task was made: the exponent of the restart delay.
     pub failures: u32,
+    /// Which run of a job it belongs to; 0 when its service is none.
+    #[serde(default)]
+    pub iteration: u64,
+    /// The generic resources that it was given. Written once, with the node.
+    #[serde(default)]
+    pub generic: GenericGrant,
 }
 
 /// What is known of a task.
@@ -265,6 +252,20 @@ pub struct TaskStatus {
     pub error: Option<String>,
     /// The container, once it exists.
     pub container: Option<ContainerStatus>,
+    /// Its health, when it is checked.
+    #[serde(default)]
+    pub health: Option<TaskHealth>,
+    /// The last lines that it printed, when it failed; at most `limits::OUTPUT_BYTES`.
+    #[serde(default)]
+    pub output: Option<String>,
+}
+
+impl TaskStatus {
+    /// Whether it takes traffic: it runs and no check says otherwise.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.state == TaskState::Running && self.health.as_ref().is_none_or(|health| health.ready)
+    }
 }
 
 /// What a node says of a task's container.
@@ -415,7 +416,45 @@ impl Node {
     }
 }
 
+impl Service {
+    /// One that has been asked for and is not in the state yet.
+    #[must_use]
+    pub fn new(id: ServiceId, spec: ServiceSpec, author: Author) -> Self {
+        Self {
+            meta: Meta::default(),
+            id,
+            spec: Arc::new(spec),
+            spec_version: Version::default(),
+            history: Vec::new(),
+            author,
+            update: None,
+            endpoint: Endpoint::default(),
+            job: None,
+        }
+    }
+}
+
 impl Task {
+    /// One of a service's spec that is wanted and has no node yet.
+    #[must_use]
+    pub fn new(id: TaskId, service: ServiceId, spec_version: Version, slot: u64) -> Self {
+        Self {
+            meta: Meta::default(),
+            id,
+            service,
+            spec_version,
+            slot,
+            node: None,
+            addresses: Vec::new(),
+            desired: DesiredState::Running,
+            status: TaskStatus::default(),
+            not_before: None,
+            failures: 0,
+            iteration: 0,
+            generic: GenericGrant::new(),
+        }
+    }
+
     /// Whether the managers want it to run (or to be ready to).
     #[must_use]
     pub fn is_wanted(&self) -> bool {

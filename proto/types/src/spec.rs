@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Constraint, DEFAULT_NETWORK, EndpointSpec, NetworkAttachment, NetworkId};
+use crate::{
+    DEFAULT_NETWORK, EndpointSpec, GenericNeeds, HealthSpec, NetworkAttachment, NetworkId, NodeLoss, Placement, Schedule, Timestamp,
+    UpdateConfig,
+};
 
 /// What a node is in the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -41,6 +44,25 @@ pub struct NodeSpec {
     pub availability: Availability,
     /// Labels for constraints (`node.labels.*`).
     pub labels: BTreeMap<String, String>,
+    /// How its tasks move away while it is drained.
+    #[serde(default)]
+    pub drain: DrainSpec,
+}
+
+/// How tasks move away from a node that is drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DrainSpec {
+    /// Most tasks of one service that move at the same time; at least 1.
+    pub max_unavailable: u64,
+    /// From then on, what has not moved is stopped all the same.
+    pub deadline: Option<Timestamp>,
+}
+
+impl Default for DrainSpec {
+    fn default() -> Self {
+        Self { max_unavailable: 1, deadline: None }
+    }
 }
 
 /// A service: one task template and how many of it.
@@ -56,6 +78,12 @@ pub struct ServiceSpec {
     pub mode: ServiceMode,
     /// How a change is rolled out.
     pub update: UpdateConfig,
+    /// How it is taken back.
+    #[serde(default)]
+    pub rollback: UpdateConfig,
+    /// When it runs by itself; jobs only.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
     /// Published ports.
     pub ports: Vec<PublishedPort>,
     /// How clients reach it.
@@ -73,6 +101,58 @@ pub enum ServiceMode {
     },
     /// One task on each node that fits.
     Global,
+    /// Tasks that are to complete.
+    #[serde(rename = "replicated-job")]
+    ReplicatedJob {
+        /// Most at the same time.
+        max_concurrent: u64,
+        /// How many are to complete in one run.
+        total: u64,
+    },
+    /// One task on each node that fits, that is to complete.
+    #[serde(rename = "global-job")]
+    GlobalJob,
+}
+
+impl ServiceMode {
+    /// Whether its tasks are to end.
+    #[must_use]
+    pub fn is_job(self) -> bool {
+        matches!(self, Self::ReplicatedJob { .. } | Self::GlobalJob)
+    }
+
+    /// Whether its tasks belong to nodes, not to numbered slots.
+    #[must_use]
+    pub fn is_global(self) -> bool {
+        matches!(self, Self::Global | Self::GlobalJob)
+    }
+
+    /// The word for users.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Replicated { .. } => "replicated",
+            Self::Global => "global",
+            Self::ReplicatedJob { .. } => "replicated-job",
+            Self::GlobalJob => "global-job",
+        }
+    }
+}
+
+impl Default for ServiceSpec {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            labels: BTreeMap::new(),
+            task: TaskSpec::default(),
+            mode: ServiceMode::Replicated { replicas: 1 },
+            update: UpdateConfig::default(),
+            rollback: UpdateConfig::default(),
+            schedule: None,
+            ports: Vec::new(),
+            endpoint: EndpointSpec::default(),
+        }
+    }
 }
 
 /// What each task of a service is: its container and its place.
@@ -95,6 +175,12 @@ pub struct TaskSpec {
     pub networks: Vec<NetworkAttachment>,
     /// Bumped by `service update --force`: a difference restarts tasks though nothing else changed.
     pub force_update: u64,
+    /// Generic resources that each task is given.
+    #[serde(default)]
+    pub generic: GenericNeeds,
+    /// What happens when its node is lost.
+    #[serde(default)]
+    pub on_node_lost: NodeLoss,
 }
 
 impl TaskSpec {
@@ -151,6 +237,12 @@ pub struct ContainerSpec {
     pub stop_signal: Option<String>,
     /// From the stop signal to SIGKILL. Swarm: 10 s.
     pub stop_grace: Duration,
+    /// Whether it lives; one that does not is stopped and has failed.
+    #[serde(default)]
+    pub health: HealthSpec,
+    /// Whether it takes traffic; one that does not stays, without traffic. Absent: the health check says.
+    #[serde(default)]
+    pub readiness: Option<HealthSpec>,
 }
 
 impl Default for ContainerSpec {
@@ -177,6 +269,8 @@ impl Default for ContainerSpec {
             sysctls: BTreeMap::new(),
             stop_signal: None,
             stop_grace: Duration::from_secs(10),
+            health: HealthSpec::default(),
+            readiness: None,
         }
     }
 }
@@ -281,15 +375,6 @@ impl Default for RestartPolicy {
     }
 }
 
-/// Where the tasks of a service may run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Placement {
-    /// All must hold.
-    pub constraints: Vec<Constraint>,
-    /// Most tasks of the service on one node; 0 is no limit.
-    pub max_per_node: u64,
-}
-
 /// The network namespace of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -301,34 +386,6 @@ pub enum NetworkMode {
     Host,
     /// Its own, with a loopback only.
     None,
-}
-
-/// In which order an update replaces a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UpdateOrder {
-    /// The old task stops, then the new one starts.
-    #[default]
-    StopFirst,
-    /// The new task runs, then the old one stops.
-    StartFirst,
-}
-
-/// How a change of the task spec is rolled out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpdateConfig {
-    /// Slots replaced at the same time; 0 is all.
-    pub parallelism: u64,
-    /// Pause between two batches.
-    pub delay: Duration,
-    /// Order within a slot.
-    pub order: UpdateOrder,
-}
-
-impl Default for UpdateConfig {
-    fn default() -> Self {
-        Self { parallelism: 1, delay: Duration::ZERO, order: UpdateOrder::StopFirst }
-    }
 }
 
 /// Transport protocol of a port.

@@ -6,9 +6,8 @@ use clap::Args;
 use cluster_decide::schedule;
 use cluster_state::State;
 use cluster_types::{
-    Change, Endpoint, EndpointSpec, Entry, EntryMode, IdStream, Meta, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeState,
-    NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskStatus, Timestamp,
-    UpdateConfig, Version,
+    Author, Change, Entry, EntryMode, IdStream, Meta, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeState, NodeStatus, Object,
+    RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, Timestamp, Version,
 };
 use serde_json::json;
 
@@ -98,37 +97,16 @@ fn service(number: u64, replicas: u64) -> Change {
         labels: std::collections::BTreeMap::new(),
         task,
         mode: ServiceMode::Replicated { replicas },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     };
-    Change::Create(Object::Service(Arc::new(Service {
-        meta: Meta::default(),
-        id: ServiceId::from_bits(number.into()),
-        spec: Arc::new(spec),
-        spec_version: Version(0),
-        previous_version: None,
-        update: None,
-        endpoint: Endpoint::default(),
-    })))
+    let id = ServiceId::from_bits(u128::from(number));
+    Change::Create(Object::Service(Arc::new(Service::new(id, spec, Author::default()))))
 }
 
 fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
     let id = ServiceId::from_bits(number.into());
     let spec_version = state.view().service(id).map_or(Version(0), |service| service.spec_version);
     let mut ids = IdStream::new(number, 0);
-    let task = |slot| Task {
-        meta: Meta::default(),
-        id: ids.next_id(),
-        service: id,
-        spec_version,
-        slot,
-        node: None,
-        addresses: Vec::new(),
-        desired: cluster_types::DesiredState::Running,
-        status: TaskStatus::default(),
-        not_before: None,
-        failures: 0,
-    };
+    let task = |slot| Task::new(ids.next_id(), service.id, service.spec_version, slot);
     (1..=replicas).map(task).map(|task| Change::Create(Object::Task(Arc::new(task)))).collect()
 }

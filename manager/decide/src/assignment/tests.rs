@@ -1,7 +1,7 @@
 //! Tests of assignments: what is sent, and that a diff leads from any set to any other.
 
 use cluster_state::State;
-use cluster_types::{NodeState, Protocol};
+use cluster_types::{GenericGrant, NodeState, Protocol};
 use proptest::prelude::*;
 
 use super::*;
@@ -67,7 +67,20 @@ fn any_assignments() -> impl Strategy<Value = Assignments> {
     let one = (0..6_u64, 0..2_u64, proptest::sample::select(desired)).prop_map(|(number, force_update, desired)| {
         let spec = Arc::new(TaskSpec { force_update, ..TaskSpec::default() });
         let (task, service, service_name) = (task_id(number), ServiceId::from_bits(1), "web".to_owned());
-        (task, Arc::new(TaskAssignment { task, service, service_name, slot: 1, desired, spec, ports: Vec::new(), addresses: Vec::new() }))
+        (
+            task,
+            Arc::new(TaskAssignment {
+                task,
+                service,
+                service_name,
+                slot: 1,
+                desired,
+                spec,
+                ports: Vec::new(),
+                addresses: Vec::new(),
+                generic: GenericGrant::new(),
+            }),
+        )
     });
     proptest::collection::btree_map(0..6_u64, one, 0..6).prop_map(|tasks| tasks.into_values().collect())
 }

@@ -212,7 +212,7 @@ fn always(bed: &Testbed) {
             *places.entry((task.slot, task.node.filter(|_| task.slot == 0))).or_default() += 1;
         }
         assert!(places.values().all(|tasks| *tasks <= 2), "{places:?}");
-        if service.spec.update.order == UpdateOrder::StopFirst && service.previous_version.is_none() {
+        if service.spec.update.order == UpdateOrder::StopFirst && service.history.len() == 1 {
             assert!(places.values().all(|tasks| *tasks == 1), "{places:?}");
         }
     }
@@ -253,7 +253,7 @@ fn at_the_end(bed: &mut Testbed) {
         let nodes = view.nodes().filter(fits).count();
         let expected = match service.spec.mode {
             ServiceMode::Replicated { replicas } => usize::try_from(replicas).unwrap(),
-            ServiceMode::Global => nodes,
+            ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => nodes,
         };
         let places: BTreeSet<_> = wanted.iter().map(|task| (task.slot, task.node.filter(|_| task.slot == 0))).collect();
         let has_addresses = service.spec.task.networks.is_empty();

@@ -123,7 +123,7 @@ fn start_first_gives_way_where_every_node_is_full() {
 fn the_delay_lies_between_batches() {
     let mut bed = Testbed::new(2);
     let mut spec = spec("web", 4);
-    spec.update = UpdateConfig { parallelism: 2, delay: Duration::from_secs(30), order: UpdateOrder::StopFirst };
+    spec.update = UpdateConfig { parallelism: 2, delay: Duration::from_secs(30), order: UpdateOrder::StopFirst, ..UpdateConfig::default() };
     let web = bed.create(1, spec);
     bed.settle();
     image(&mut bed, web, "web:2");
@@ -271,7 +271,7 @@ proptest! {
         let mut bed = Testbed::new(nodes);
         let mut spec = spec("web", replicas as u64);
         let order = if start_first { UpdateOrder::StartFirst } else { UpdateOrder::StopFirst };
-        spec.update = UpdateConfig { parallelism: parallelism as u64, delay: Duration::from_secs(delay), order };
+        spec.update = UpdateConfig { parallelism: parallelism as u64, delay: Duration::from_secs(delay), order, ..UpdateConfig::default() };
         let web = bed.create(1, spec);
         bed.settle();
         image(&mut bed, web, "web:2");

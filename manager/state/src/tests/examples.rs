@@ -41,7 +41,7 @@ fn is_refused(outcome: &Result<(), Rejection>) -> bool {
 #[test]
 fn objects_are_found_by_everything_that_has_an_index() {
     let mut state = web();
-    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
     let view = state.view();
     assert_eq!(view.service_by_name("web").unwrap().id, SERVICE);
     assert_eq!(view.nodes_by_hostname("host1").count(), 1);
@@ -57,7 +57,7 @@ fn objects_are_found_by_everything_that_has_an_index() {
 fn a_view_stays_as_it_was() {
     let mut state = web();
     let before = state.view();
-    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
     assert_eq!((before.task(TASK).unwrap().node, before.tasks_on_node(NODE).count(), before.index()), (None, 0, Version(3)));
 }
 
@@ -78,7 +78,9 @@ fn an_update_needs_the_version_that_its_writer_saw() {
     apply(&mut state, update(5, Version(2))).unwrap();
     let view = state.view();
     let service = view.service(SERVICE).unwrap();
-    assert_eq!((service.spec_version, service.previous_version, service.meta.version), (Version(5), Some(Version(2)), Version(5)));
+    assert_eq!((service.spec_version, service.meta.version), (Version(5), Version(5)));
+    let history: Vec<_> = service.history.iter().map(|revision| (revision.number, revision.spec_version)).collect();
+    assert_eq!(history, [(1, Version(2)), (2, Version(5))]);
 }
 
 #[test]
@@ -93,13 +95,14 @@ fn the_same_spec_again_changes_nothing() {
 #[test]
 fn a_spec_is_kept_while_a_task_names_it() {
     let mut state = web();
-    for (index, image) in [(4, "web:2"), (5, "web:3"), (6, "web:4")] {
+    for number in 4..=18 {
         let expect = state.view().service(SERVICE).unwrap().meta.version;
-        apply(&mut state, Change::Update { object: Object::Service(service(7, spec("web", 1, image))), expect }).unwrap();
-        assert_eq!(state.index(), Version(index));
+        let spec = spec("web", 1, &format!("web:{number}"));
+        apply(&mut state, Change::Update { object: Object::Service(service(7, spec)), expect }).unwrap();
+        assert_eq!(state.index(), Version(number));
     }
-    let kept = |state: &State| (2..=6).filter(|version| state.view().spec(SERVICE, Version(*version)).is_some()).collect::<Vec<_>>();
-    assert_eq!(kept(&state), [2, 5, 6], "the task's, the previous and the current one");
+    let kept = |state: &State| (2..=18).filter(|version| state.view().spec(SERVICE, Version(*version)).is_some()).collect::<Vec<_>>();
+    assert_eq!(kept(&state), [2, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18], "the task's, and the history");
     apply(&mut state, Change::Remove { key: ObjectKey::Service(SERVICE), expect: None }).unwrap();
     assert_eq!(kept(&state), [2], "the task still runs");
     apply(&mut state, Change::Remove { key: ObjectKey::Task(TASK), expect: None }).unwrap();
@@ -111,11 +114,14 @@ fn a_task_is_placed_once() {
     let mut state = web();
     step(&mut state, TaskStep::Explain("no node fits".to_owned())).unwrap();
     assert_eq!(state.view().task(TASK).unwrap().status.state, TaskState::Pending);
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NodeId::from_bits(9), Vec::new()))), "there is no such node");
-    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
+    assert!(
+        is_refused(&step(&mut state, TaskStep::Assign(NodeId::from_bits(9), Vec::new(), GenericGrant::new()))),
+        "there is no such node"
+    );
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
     assert_eq!(state.view().task(TASK).unwrap().status.error, None);
     assert!(
-        is_refused(&step(&mut state, TaskStep::Assign(NODE, Vec::new())))
+        is_refused(&step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())))
             && is_refused(&step(&mut state, TaskStep::Explain(String::new())))
     );
 }
@@ -123,7 +129,7 @@ fn a_task_is_placed_once() {
 #[test]
 fn a_late_report_cannot_undo_an_end() {
     let mut state = web();
-    step(&mut state, TaskStep::Assign(NODE, Vec::new())).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
     assert!(is_refused(&step(&mut state, TaskStep::report(NodeId::from_bits(2), TaskState::Running, Timestamp(5), "", None))));
     assert!(is_refused(&step(&mut state, report(TaskState::Pending))));
     step(&mut state, report(TaskState::Running)).unwrap();
@@ -148,7 +154,7 @@ fn what_is_wanted_only_grows() {
     apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Shutdown))).unwrap();
     assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Desire(DesiredState::Running)))));
     assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Due))));
-    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Assign(NODE, Vec::new())))));
+    assert!(is_refused(&apply(&mut state, Change::Task(id, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())))));
 }
 
 #[test]
@@ -238,14 +244,14 @@ fn an_address_is_given_once_from_a_block_of_the_node() {
     apply(&mut state, Change::Create(Object::Node(node(2)))).unwrap();
     apply(&mut state, Change::Create(Object::Task(task(101, 7, Version(2), 2)))).unwrap();
     let second = |state: &mut State, node, addresses| {
-        apply(state, Change::Task(TaskId::from_bits(101), TaskStep::Assign(NodeId::from_bits(node), addresses)))
+        apply(state, Change::Task(TaskId::from_bits(101), TaskStep::Assign(NodeId::from_bits(node), addresses, GenericGrant::new())))
     };
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1), at(1)]))), "twice to one task");
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(4)]))), "a block of the services");
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(8)]))), "a block of nobody");
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![address(9, 33)]))), "no such network");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1), at(1)], GenericGrant::new()))), "twice to one task");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(4)], GenericGrant::new()))), "a block of the services");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(8)], GenericGrant::new()))), "a block of nobody");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![address(9, 33)], GenericGrant::new()))), "no such network");
     assert!(is_refused(&second(&mut state, 2, vec![at(1)])), "a block of another node");
-    step(&mut state, TaskStep::Assign(NODE, vec![at(1)])).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, vec![at(1)], GenericGrant::new())).unwrap();
     assert_eq!(state.view().address_holder(at(1).address), Some(crate::Holder::Task(TASK)));
     assert!(is_refused(&second(&mut state, 1, vec![at(1)])), "it is taken");
     step(&mut state, report(TaskState::Failed)).unwrap();
@@ -264,7 +270,7 @@ fn a_task_that_is_not_placed_holds_no_address() {
     };
     assert!(is_refused(&apply(&mut state, made(TaskState::New))));
     apply(&mut state, made(TaskState::Assigned)).unwrap();
-    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1)]))), "the new task has it");
+    assert!(is_refused(&step(&mut state, TaskStep::Assign(NODE, vec![at(1)], GenericGrant::new()))), "the new task has it");
 }
 
 #[test]
@@ -273,7 +279,7 @@ fn a_block_has_one_owner_and_is_kept_while_it_is_in_use() {
     assert!(is_refused(&claim(&mut state, 0, BlockOwner::Services)), "it has an owner");
     assert!(is_refused(&claim(&mut state, 4, BlockOwner::Services)), "there are four");
     assert!(matches!(claim(&mut state, 2, BlockOwner::Node(NodeId::from_bits(9))), Err(Rejection::Missing(_))));
-    step(&mut state, TaskStep::Assign(NODE, vec![at(3)])).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, vec![at(3)], GenericGrant::new())).unwrap();
     endpoint(&mut state, 7, Some(4), None).unwrap();
     assert!(is_refused(&release(&mut state, 0)) && is_refused(&release(&mut state, 1)));
     apply(&mut state, Change::Remove { key: ObjectKey::Node(NODE), expect: None }).unwrap();
@@ -333,7 +339,7 @@ fn a_network_in_use_stays() {
     };
     joins(&mut state, true).unwrap();
     assert!(is_refused(&apply(&mut state, remove.clone())), "a service is in it");
-    step(&mut state, TaskStep::Assign(NODE, vec![at(0)])).unwrap();
+    step(&mut state, TaskStep::Assign(NODE, vec![at(0)], GenericGrant::new())).unwrap();
     endpoint(&mut state, 7, Some(4), None).unwrap();
     joins(&mut state, false).unwrap();
     assert!(is_refused(&apply(&mut state, remove.clone())), "a task is in it");
@@ -360,4 +366,42 @@ fn nodes_have_numbers_of_their_own() {
     apply(&mut state, Change::Remove { key: ObjectKey::Node(NODE), expect: None }).unwrap();
     apply(&mut state, Change::Create(Object::Node(node(3)))).unwrap();
     number(&mut state, 3, 1).unwrap();
+}
+
+#[test]
+fn a_rollback_is_a_new_revision_that_keeps_the_number_of_tasks() {
+    let mut state = web();
+    let next = service(7, spec("web", 5, "web:2"));
+    apply(&mut state, Change::Update { object: Object::Service(next), expect: Version(2) }).unwrap();
+    let back = |from, to| {
+        let author = Author { by: "operator".to_owned(), message: "it is slow".to_owned() };
+        Change::Service(SERVICE, ServiceStep::RollBack { from: Version(from), to: Version(to), author })
+    };
+    assert!(apply(&mut state, back(2, 4)).is_err(), "the spec that is left must be the current one");
+    let current = state.view().service(SERVICE).unwrap().spec_version.0;
+    assert!(apply(&mut state, back(current, 99)).is_err(), "only what is in the history comes back");
+    apply(&mut state, back(current, 2)).unwrap();
+    let view = state.view();
+    let service = view.service(SERVICE).unwrap();
+    assert_eq!(service.spec.task.container.image, "web:1");
+    assert_eq!(service.spec.mode, ServiceMode::Replicated { replicas: 5 });
+    assert_eq!(service.update.as_ref().map(|update| update.state), Some(UpdateState::RollbackStarted));
+    assert_eq!(service.history.last().map(|last| (last.number, last.restores)), Some((3, Some(1))));
+    assert_eq!(state.check(), [] as [String; 0]);
+}
+
+#[test]
+fn an_update_is_steered_only_where_that_makes_sense() {
+    let mut state = web();
+    let steer = |steer| Change::Service(SERVICE, ServiceStep::Steer(Version(2), steer));
+    assert!(apply(&mut state, steer(Steer::Pause)).is_err(), "there is no update");
+    let going = |state| UpdateStatus { state, target: Version(2), ..UpdateStatus::default() };
+    apply(&mut state, Change::Service(SERVICE, ServiceStep::Update(going(UpdateState::Updating)))).unwrap();
+    assert!(apply(&mut state, steer(Steer::Promote)).is_err(), "no canary waits");
+    apply(&mut state, steer(Steer::Pause)).unwrap();
+    apply(&mut state, steer(Steer::Resume)).unwrap();
+    apply(&mut state, Change::Service(SERVICE, ServiceStep::Update(going(UpdateState::Canary)))).unwrap();
+    apply(&mut state, steer(Steer::Promote)).unwrap();
+    let update = state.view().service(SERVICE).unwrap().update.clone().unwrap();
+    assert_eq!((update.state, update.promoted), (UpdateState::Updating, true));
 }

@@ -70,7 +70,7 @@ fn any_task_step() -> impl Strategy<Value = TaskStep> {
     let node = || (0..5_u128).prop_map(NodeId::from_bits);
     let desired = [DesiredState::Ready, DesiredState::Running, DesiredState::Shutdown, DesiredState::Remove];
     prop_oneof![
-        3 => (node(), any_addresses()).prop_map(|(node, addresses)| TaskStep::Assign(node, addresses)),
+        3 => (node(), any_addresses()).prop_map(|(node, addresses)| TaskStep::Assign(node, addresses, GenericGrant::new())),
         1 => "[a-b]".prop_map(TaskStep::Explain),
         1 => proptest::sample::select(desired.to_vec()).prop_map(TaskStep::Desire),
         1 => Just(TaskStep::Due),
@@ -109,14 +109,7 @@ fn any_network_step() -> impl Strategy<Value = NetworkStep> {
 }
 
 fn any_change() -> impl Strategy<Value = Change> {
-    let update = |target| UpdateStatus {
-        state: UpdateState::Updating,
-        target,
-        started: Timestamp(1),
-        completed: None,
-        not_before: None,
-        message: String::new(),
-    };
+    let update = |target| UpdateStatus { state: UpdateState::Updating, target, started: Timestamp(1), ..UpdateStatus::default() };
     prop_oneof![
         4 => any_object().prop_map(Change::Create),
         2 => (any_object(), any_version()).prop_map(|(object, expect)| Change::Update { object, expect }),

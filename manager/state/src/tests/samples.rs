@@ -16,34 +16,18 @@ pub(super) fn spec(name: &str, replicas: u64, image: &str) -> Arc<ServiceSpec> {
     let container = ContainerSpec { image: image.to_owned(), ..ContainerSpec::default() };
     Arc::new(ServiceSpec {
         name: name.to_owned(),
-        labels: BTreeMap::new(),
         task: TaskSpec { container, ..TaskSpec::default() },
         mode: ServiceMode::Replicated { replicas },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     })
 }
 
 pub(super) fn service(number: u128, spec: Arc<ServiceSpec>) -> Arc<Service> {
-    let (meta, spec_version, id) = (Meta::default(), Version(0), ServiceId::from_bits(number));
-    Arc::new(Service { meta, id, spec, spec_version, previous_version: None, update: None, endpoint: Endpoint::default() })
+    Arc::new(Service::new(ServiceId::from_bits(number), ServiceSpec::clone(&spec), Author::default()))
 }
 
 pub(super) fn task(number: u128, service: u128, spec_version: Version, slot: u64) -> Arc<Task> {
-    Arc::new(Task {
-        meta: Meta::default(),
-        id: TaskId::from_bits(number),
-        service: ServiceId::from_bits(service),
-        spec_version,
-        slot,
-        node: None,
-        addresses: Vec::new(),
-        desired: DesiredState::Running,
-        status: TaskStatus::default(),
-        not_before: None,
-        failures: 0,
-    })
+    Arc::new(Task::new(TaskId::from_bits(number), ServiceId::from_bits(service), spec_version, slot))
 }
 
 /// A small network. With prefix 28 it has four blocks of four addresses; with 27 it meets one of its neighbours.

@@ -36,7 +36,12 @@ fn any_restart() -> impl Strategy<Value = RestartPolicy> {
 fn any_update() -> impl Strategy<Value = UpdateConfig> {
     let parallelism = prop_oneof![0..4_u64, Just(u64::MAX)];
     let order = proptest::sample::select(vec![UpdateOrder::StopFirst, UpdateOrder::StartFirst]);
-    (parallelism, any_duration(), order).prop_map(|(parallelism, delay, order)| UpdateConfig { parallelism, delay, order })
+    (parallelism, any_duration(), order).prop_map(|(parallelism, delay, order)| UpdateConfig {
+        parallelism,
+        delay,
+        order,
+        ..UpdateConfig::default()
+    })
 }
 
 fn any_task() -> impl Strategy<Value = TaskSpec> {
@@ -51,7 +56,11 @@ fn any_task() -> impl Strategy<Value = TaskSpec> {
             reservation: Reservation { nano_cpus, memory },
             limits: Limits { memory: limit, ..Limits::default() },
             restart,
-            placement: Placement { constraints: constraint.iter().map(|text| text.parse().unwrap()).collect(), max_per_node },
+            placement: Placement {
+                constraints: constraint.iter().map(|text| text.parse().unwrap()).collect(),
+                max_per_node,
+                ..Placement::default()
+            },
             force_update,
             ..TaskSpec::default()
         },
