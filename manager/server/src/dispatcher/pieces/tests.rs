@@ -20,6 +20,7 @@ fn assignment(number: u128, padding: usize) -> Arc<TaskAssignment> {
         spec: Arc::new(spec),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: std::collections::BTreeMap::new(),
     })
 }
 
