@@ -13,13 +13,25 @@ same_values!(Availability, pb::Availability: Active = Active, Pause = Pause, Dra
 
 same_values!(NodeState, pb::NodeState: Unknown = NodeUnknown, Ready = NodeReady, Disconnected = NodeDisconnected, Down = NodeDown);
 
+impl From<DrainSpec> for pb::DrainSpec {
+    fn from(drain: DrainSpec) -> Self {
+        Self { max_unavailable: drain.max_unavailable, deadline_ms: drain.deadline.map(|at| at.0) }
+    }
+}
+
+impl From<pb::DrainSpec> for DrainSpec {
+    fn from(drain: pb::DrainSpec) -> Self {
+        Self { max_unavailable: drain.max_unavailable, deadline: stamp(drain.deadline_ms) }
+    }
+}
+
 impl From<&NodeSpec> for pb::NodeSpec {
     fn from(spec: &NodeSpec) -> Self {
         Self {
             role: pb::Role::from(spec.role).into(),
             availability: pb::Availability::from(spec.availability).into(),
             labels: to_map(&spec.labels),
-            drain: Some(pb::DrainSpec { max_unavailable: spec.drain.max_unavailable, deadline_ms: spec.drain.deadline.map(|at| at.0) }),
+            drain: Some(spec.drain.into()),
         }
     }
 }
@@ -32,10 +44,7 @@ impl TryFrom<pb::NodeSpec> for NodeSpec {
             role: variant::<pb::Role, _>("role", spec.role)?,
             availability: variant::<pb::Availability, _>("availability", spec.availability)?,
             labels: spec.labels.into_iter().collect(),
-            drain: spec.drain.map_or_else(DrainSpec::default, |drain| DrainSpec {
-                max_unavailable: drain.max_unavailable,
-                deadline: stamp(drain.deadline_ms),
-            }),
+            drain: spec.drain.map(Into::into).unwrap_or_default(),
         })
     }
 }
