@@ -8,12 +8,15 @@ mod address;
 mod affinity;
 mod demand;
 mod explain;
+mod fits;
 mod fleet;
 mod generic;
 mod place;
 mod rank;
+mod remedy;
 mod spread;
 mod standing;
+mod why;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +32,12 @@ use crate::Dirty;
 use crate::draft::Draft;
 
 pub use demand::{Demand, Refusal};
+pub use fits::fits_never;
 pub use fleet::{Fleet, Room};
 pub(crate) use generic::Kept;
 pub use place::place;
 pub use standing::Standing;
+pub use why::{Level, Row, Score, Subject, Table, Verdict, why};
 
 /// A task that waits is told a changed reason at most this often: amounts change with every task that comes or goes.
 const EXPLAIN_AGAIN: Duration = Duration::from_secs(5);

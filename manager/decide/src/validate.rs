@@ -6,6 +6,7 @@
 mod container;
 mod mounts;
 mod networks;
+mod placement;
 mod ports;
 mod security;
 mod surroundings;

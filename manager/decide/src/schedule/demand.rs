@@ -107,6 +107,28 @@ impl Demand {
         all
     }
 
+    /// The first filter that would refuse the node even if it were empty and open. The room is that of an empty node.
+    pub(super) fn never(&self, empty: &Room) -> Option<Refusal> {
+        self.cpus(empty)
+            .or_else(|| self.memory(empty))
+            .or_else(|| self.lacks_generic(empty))
+            .or_else(|| self.unmet(&empty.node))
+            .or_else(|| self.other_platform(&empty.node))
+    }
+
+    /// Most tasks of the demand that an empty node takes.
+    pub(super) fn most(&self, empty: &Room) -> u64 {
+        let per = |needs: u64, free: u64| free.checked_div(needs).unwrap_or(u64::MAX);
+        let generic = self.generic.iter().map(|(kind, needs)| per(*needs, empty.free_generic(kind)));
+        let limits = [
+            per(self.reservation.nano_cpus, empty.free.nano_cpus),
+            per(self.reservation.memory, empty.free.memory),
+            if self.placement.max_per_node == 0 { u64::MAX } else { self.placement.max_per_node },
+            if self.ports.is_empty() { u64::MAX } else { 1 },
+        ];
+        limits.into_iter().chain(generic).min().unwrap_or(u64::MAX)
+    }
+
     /// Whether what does not change while tasks are placed lets the node in.
     pub(super) fn admits(&self, node: &Node) -> bool {
         node.takes_tasks() && constraint::belongs(node, &self.placement)

@@ -88,6 +88,12 @@ impl Room {
         Self { free: node.description.capacity, node, tasks: 0, ports: BTreeSet::new(), generic: Taken::default() }
     }
 
+    /// For people.
+    pub(super) fn name(&self) -> String {
+        let hostname = &self.node.description.hostname;
+        if hostname.is_empty() { self.node.id.short() } else { hostname.clone() }
+    }
+
     /// Nodes may hold more than they have: a machine can shrink.
     fn reserve(&mut self, reservation: Reservation) {
         self.free.nano_cpus = self.free.nano_cpus.saturating_sub(reservation.nano_cpus);
@@ -104,6 +110,11 @@ impl Room {
         if demand.generic.is_empty() { GenericGrant::new() } else { self.generic.take(&self.node.description.generic, &demand.generic) }
     }
 
+    /// How much of a kind of generic resource is free.
+    pub(super) fn free_generic(&self, kind: &str) -> u64 {
+        self.node.description.generic.get(kind).map_or(0, |pool| self.generic.free(kind, pool))
+    }
+
     /// As if a task of the demand were not there.
     pub(super) fn give_back(&mut self, demand: &Demand, task: &Task) {
         let has = self.node.description.capacity;
@@ -111,7 +122,7 @@ impl Room {
         self.tasks = self.tasks.saturating_sub(1);
         self.free.nano_cpus = back(self.free.nano_cpus, demand.reservation.nano_cpus, has.nano_cpus);
         self.free.memory = back(self.free.memory, demand.reservation.memory, has.memory);
-        demand.ports.iter().for_each(|port| drop(self.ports.remove(port)));
+        self.ports.retain(|port| !demand.ports.contains(port));
         self.generic.give_back(&task.generic);
     }
 }

@@ -28,7 +28,7 @@ impl Taken {
     pub(super) fn give_back(&mut self, grant: &GenericGrant) {
         for (kind, names) in grant {
             if let Some(taken) = self.0.get_mut(kind) {
-                names.iter().for_each(|name| drop(taken.remove(name)));
+                taken.retain(|name| !names.contains(name));
             }
         }
     }
@@ -40,7 +40,8 @@ impl Taken {
         lacks.into_iter().find(|lack| lack.free < lack.needs)
     }
 
-    fn free(&self, kind: &str, pool: &GenericPool) -> u64 {
+    /// How many instances of a kind are free.
+    pub(super) fn free(&self, kind: &str, pool: &GenericPool) -> u64 {
         let taken = self.0.get(kind);
         match pool {
             GenericPool::Count(count) => count.saturating_sub(taken.map_or(0, |taken| taken.len() as u64)),

@@ -61,6 +61,11 @@ impl Key {
         let counts = branches.levels(rank.index as usize).into_iter().map(|(_, tasks)| tasks).collect();
         Self { malus: rank.malus, counts, rank }
     }
+
+    /// The node's place in the fleet.
+    pub(super) fn index(&self) -> usize {
+        self.rank.index as usize
+    }
 }
 
 /// What became of the node that was best.

@@ -46,7 +46,8 @@ fn some_pool() -> impl Strategy<Value = GenericPools> {
 /// Placement that says much: preferences, affinities, ranking, platforms.
 fn some_placement() -> impl Strategy<Value = Placement> {
     let levels = prop::sample::subsequence(vec!["node.labels.zone", "node.platform.arch"], 0..=2);
-    let wishes = prop::sample::subsequence(vec!["node.labels.zone==a:30", "node.hostname==node-1:70", "node.platform.arch!=arm64:5"], 0..=3);
+    let wishes =
+        prop::sample::subsequence(vec!["node.labels.zone==a:30", "node.hostname==node-1:70", "node.platform.arch!=arm64:5"], 0..=3);
     (levels, wishes, any::<bool>(), prop::bool::weighted(0.2)).prop_map(|(levels, wishes, binpack, only_amd64)| Placement {
         preferences: levels.into_iter().map(str::to_owned).collect(),
         affinities: wishes.into_iter().map(|wish| wish.parse().unwrap()).collect(),
