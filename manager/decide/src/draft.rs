@@ -142,7 +142,7 @@ impl<'a> Draft<'a> {
         slots
     }
 
-    fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
+    pub(crate) fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
         if !self.touched_services.contains(&service) {
             return self.view.tasks_of_service(service).cloned().collect();
         }

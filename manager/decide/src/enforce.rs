@@ -1,5 +1,5 @@
 //! Takes tasks off nodes where they can no longer be: lost, removed or drained nodes, and nodes that no longer meet the task's constraints
-//! or have less than is reserved.
+//! or have less than is reserved or was given.
 //!
 //! It only ends them; orchestrate fills the places again, without restart delay. Paused nodes keep what they have.
 
@@ -9,6 +9,7 @@ use cluster_types::{Availability, Node, NodeId, NodeState, ObjectKey, Reservatio
 
 use crate::constraint;
 use crate::draft::Draft;
+use crate::schedule::Kept;
 
 /// Looks at each node that changed.
 pub(crate) fn step(draft: &mut Draft<'_>) {
@@ -48,11 +49,13 @@ fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
     }
 }
 
-/// Ends tasks whose constraints do not hold, and the youngest of those that together reserve more than there is.
+/// Ends tasks whose constraints do not hold or whose generic resources are gone, and the youngest of those that together reserve more than
+/// there is.
 fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
     let mut live: Vec<&Arc<Task>> = tasks.iter().filter(|task| is_live(task)).collect();
     live.sort_by_key(|task| (task.meta.created, task.id));
     let mut reserved = Reservation::default();
+    let mut kept = Kept::default();
     for task in live {
         let Some(spec) = draft.spec_of(task).cloned() else { continue };
         let with = sum(reserved, spec.task.reservation);
@@ -63,6 +66,9 @@ fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
             draft.stop(task);
         } else if placed && exceeds(with, node.description.capacity) {
             draft.note(ObjectKey::Task(task.id), "its node has less than is reserved".to_owned());
+            draft.stop(task);
+        } else if let Err(kind) = kept.keep(&node.description.generic, &task.generic) {
+            draft.note(ObjectKey::Task(task.id), format!("its node no longer has the {kind} that it was given"));
             draft.stop(task);
         } else if placed {
             reserved = with;

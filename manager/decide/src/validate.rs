@@ -7,6 +7,7 @@ mod container;
 mod health;
 mod mounts;
 mod networks;
+mod placement;
 mod ports;
 mod security;
 mod surroundings;
