@@ -9,6 +9,7 @@ mod explain;
 mod fleet;
 mod place;
 mod standing;
+mod vacancy;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
