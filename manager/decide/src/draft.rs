@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cluster_state::View;
 use cluster_types::{
     Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep, Task,
-    TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
+    TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus, Version,
 };
 
 use crate::allocate::pools::Pools;
@@ -230,6 +230,11 @@ impl<'a> Draft<'a> {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
 
+    /// Services that want room, whether what is free changed or not. They stay on the list only if they are put there again.
+    pub(crate) fn starved(&self) -> &BTreeSet<ServiceId> {
+        &self.dirty.starved
+    }
+
     /// A task of this service found no room.
     pub(crate) fn starve(&mut self, service: ServiceId) {
         self.carry.starved.insert(service);
@@ -265,6 +270,11 @@ impl<'a> Draft<'a> {
 
     /// A new task of the service's current spec.
     pub(crate) fn create(&mut self, service: &Service, new: NewTask) {
+        self.create_of(service, service.spec_version, new);
+    }
+
+    /// A new task of a spec of the service that one of its tasks names.
+    pub(crate) fn create_of(&mut self, service: &Service, spec_version: Version, new: NewTask) {
         let index = self.view.index().0;
         let ids = self.ids.entry(service.id).or_insert_with(|| IdStream::new(index, service.id.bits()));
         let task = Task {
@@ -275,7 +285,7 @@ impl<'a> Draft<'a> {
             not_before: new.not_before,
             failures: new.failures,
             iteration: new.iteration,
-            ..Task::new(ids.next_id(), service.id, service.spec_version, new.slot)
+            ..Task::new(ids.next_id(), service.id, spec_version, new.slot)
         };
         self.push(Change::Create(Object::Task(Arc::new(task))));
     }
@@ -400,5 +410,6 @@ fn apply_step(task: &mut Task, step: &TaskStep, now: Timestamp) {
         TaskStep::Due => (task.desired, task.not_before) = (DesiredState::Running, None),
         TaskStep::Report(_, reported) => task.status = reported.clone(),
         TaskStep::Orphan => task.status.state = TaskState::Orphaned,
+        TaskStep::Relocate(relocate) => task.relocate = *relocate,
     }
 }

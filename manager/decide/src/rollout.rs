@@ -69,7 +69,7 @@ impl<'a> Survey<'a> {
             }
             return;
         };
-        let arrived = matches!(newest.status.state, TaskState::Running | TaskState::Complete);
+        let arrived = newest.status.is_serving() || newest.status.state == TaskState::Complete;
         if arrived {
             let old = slot.wanted().filter(|task| task.id != newest.id);
             old.for_each(|task| draft.stop(task));

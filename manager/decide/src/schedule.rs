@@ -16,6 +16,7 @@ mod rank;
 mod remedy;
 mod spread;
 mod standing;
+mod vacancy;
 mod why;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,11 @@ pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists:
         TaskStep::Due => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
         TaskStep::Report(node, status) => report(task, *node, status),
         TaskStep::Orphan => orphan(task, at),
+        TaskStep::Relocate(true) if !task.is_wanted() => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
+        TaskStep::Relocate(relocate) => {
+            task.relocate = *relocate;
+            Ok(())
+        }
     }
 }
 

@@ -237,6 +237,9 @@ pub struct Task {
     /// The generic resources that it was given. Written once, with the node.
     #[serde(default)]
     pub generic: GenericGrant,
+    /// A rebalance wants it on another node. Written by the rebalance, and taken back when the move finds no room.
+    #[serde(default)]
+    pub relocate: bool,
 }
 
 /// What is known of a task.
@@ -452,6 +455,7 @@ impl Task {
             failures: 0,
             iteration: 0,
             generic: GenericGrant::new(),
+            relocate: false,
         }
     }
 

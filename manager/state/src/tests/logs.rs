@@ -84,6 +84,7 @@ fn any_task_step() -> impl Strategy<Value = TaskStep> {
         6 => (node(), proptest::sample::select(TaskState::ALL.to_vec()), 0..3_u64)
             .prop_map(|(node, state, at)| TaskStep::report(node, state, Timestamp(at), "", None)),
         1 => Just(TaskStep::Orphan),
+        1 => any::<bool>().prop_map(TaskStep::Relocate),
     ]
 }
 
