@@ -17,6 +17,7 @@ pub mod network;
 pub mod network_view;
 mod orchestrate;
 mod pass;
+pub mod plan;
 pub mod reap;
 mod restart;
 mod rollout;
