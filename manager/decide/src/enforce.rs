@@ -56,10 +56,10 @@ fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
     }
 }
 
-/// Empties a drained node: moving looks at the replicas, all others end here.
+/// Empties a drained node: moving looks at the replicas, all others end here. Those of a service that is gone are removed anyway.
 fn leave(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>]) {
     let moves = |draft: &Draft<'_>, task: &Task| {
-        is_live(task) && draft.service(task.service).is_some_and(|service| matches!(service.spec.mode, ServiceMode::Replicated { .. }))
+        is_live(task) && draft.service(task.service).is_none_or(|service| matches!(service.spec.mode, ServiceMode::Replicated { .. }))
     };
     let (replicas, others): (Vec<_>, Vec<_>) = tasks.iter().cloned().partition(|task| moves(draft, task));
     clear(draft, node, &others, "is drained");

@@ -18,6 +18,7 @@ pub mod network;
 pub mod network_view;
 mod orchestrate;
 mod pass;
+pub mod plan;
 pub mod reap;
 pub mod rebalance;
 mod restart;

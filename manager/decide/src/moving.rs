@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_types::{
-    Availability, Change, DesiredState, Node, NodeState, ObjectKey, Service, ServiceMode, Task, TaskState, TaskStep, Timestamp, UpdateState,
+    Availability, Change, DesiredState, Node, ObjectKey, Service, ServiceMode, Task, TaskState, TaskStep, Timestamp, UpdateState,
 };
 
 use crate::draft::{Draft, NewTask};
@@ -73,7 +73,7 @@ fn advance(draft: &mut Draft<'_>, service: &Service) {
         }
     }
     // What takes no traffic is moved first.
-    waiting.sort_by_key(|(slot, task)| (serves(draft, task), slot.place()));
+    waiting.sort_by_key(|(slot, task)| (task.status.is_serving(), slot.place()));
     for (slot, task) in waiting {
         if in_move < limit(draft, service, task) {
             begin(draft, service, slot, task);
@@ -90,7 +90,7 @@ fn look<'a>(draft: &mut Draft<'_>, service: &Service, slot: Slot<'a>) -> Turn<'a
         keep_one(draft, &staying);
         return is_updated();
     }
-    let is_replaced = staying.iter().any(|task| serves(draft, task));
+    let is_replaced = staying.iter().any(|task| task.status.is_serving());
     // Of several, the newest that takes traffic; else the oldest, which has had most time to.
     let runs = || leaving.iter().filter(|task| task.status.state == TaskState::Running);
     let kept = runs().rfind(|task| task.status.is_serving()).or_else(|| runs().next());
@@ -126,17 +126,11 @@ fn keep_one(draft: &mut Draft<'_>, staying: &[&Arc<Task>]) {
     if same.is_empty() {
         return;
     }
-    if serves(draft, newest) {
+    if newest.status.is_serving() {
         same.into_iter().for_each(|task| stop(draft, task, "its replacement has taken over"));
     } else {
         stop(draft, newest, "the task that it was to replace stays");
     }
-}
-
-/// By the node's last word, which counts only while the node is there.
-fn serves(draft: &Draft<'_>, task: &Task) -> bool {
-    let node = task.node.and_then(|node| draft.node(node));
-    task.status.is_serving() && node.is_some_and(|node| node.status.state == NodeState::Ready)
 }
 
 fn stop(draft: &mut Draft<'_>, task: &Task, why: &str) {
@@ -176,7 +170,7 @@ fn limit(draft: &Draft<'_>, service: &Service, task: &Task) -> u64 {
     }
 }
 
-/// Makes the replacement. The first one starts without delay; one that failed is followed as after a failed restart.
+/// Makes the replacement, or waits until it may. The first one starts without delay; one that failed is followed as after a failed restart.
 fn begin(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>, old: &Task) {
     let held = |state| matches!(state, UpdateState::Paused | UpdateState::Canary | UpdateState::RollbackPaused);
     let is_held = service.update.as_ref().is_some_and(|update| held(update.state));
@@ -185,6 +179,11 @@ fn begin(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>, old: &Task) {
     let newest = slot.newest();
     let ended = matches!(newest.status.state, TaskState::Complete | TaskState::Failed | TaskState::Rejected);
     let has_failed = newest.id != old.id && ended && newest.spec_version == spec_version;
+    // It may have ended within its own delay: a missing image must not be asked for without a pause.
+    let until = newest.meta.created.plus(policy::delay(policy, newest.failures));
+    if has_failed && until > draft.now {
+        return draft.wake(until, service.id);
+    }
     let failures = if has_failed { policy::failures_after(policy, newest) } else { 0 };
     let chance = if has_failed { draft.chance() } else { 0 };
     let not_before = policy::delayed(policy, failures, draft.now, chance);

@@ -23,13 +23,12 @@ pub fn drain_progress(view: &View, node: NodeId) -> DrainProgress {
     for task in view.tasks_on_node(node).filter(|task| task.holds_resources()) {
         progress.left += 1;
         let replacement = view.tasks_of_slot(task.service, task.slot).find(|other| is_replacement(task, other));
-        match replacement {
-            _ if !task.is_wanted() => progress.moving += 1,
-            Some(replacement) => match obstacle(view, replacement) {
-                Some(reason) => progress.cannot_move.push((name(view, task), reason)),
-                None => progress.moving += 1,
-            },
-            None => {}
+        if !task.is_wanted() {
+            progress.moving += 1;
+        } else if let Some(reason) = obstacle(view, task, replacement) {
+            progress.cannot_move.push((name(view, task), reason));
+        } else {
+            progress.moving += usize::from(replacement.is_some());
         }
     }
     progress
@@ -39,20 +38,17 @@ fn is_replacement(task: &Task, other: &Arc<Task>) -> bool {
     task.slot > 0 && other.id != task.id && other.node != task.node && other.is_wanted() && !other.status.state.is_terminal()
 }
 
-/// Why a replacement does not come: no room, or the ones before it failed.
-fn obstacle(view: &View, replacement: &Task) -> Option<String> {
-    if replacement.status.state < TaskState::Assigned && replacement.status.error.is_some() {
-        return replacement.status.error.clone();
+/// Why no replacement comes: no room, or the last one failed.
+fn obstacle(view: &View, task: &Task, replacement: Option<&Arc<Task>>) -> Option<String> {
+    if let Some(waiting) = replacement.filter(|task| task.status.state < TaskState::Assigned && task.status.error.is_some()) {
+        return waiting.status.error.clone();
     }
-    let failed = |task: &&Arc<Task>| matches!(task.status.state, TaskState::Failed | TaskState::Rejected);
-    let slot = view.tasks_of_slot(replacement.service, replacement.slot);
-    let last = slot.filter(failed).max_by_key(|task| (task.meta.created, task.id)).filter(|_| replacement.failures > 0)?;
-    let words = last.status.error.clone().unwrap_or_else(|| last.status.message.clone());
-    Some(format!(
-        "its replacement failed {} times: {}",
-        replacement.failures,
-        if words.is_empty() { "no reason was given" } else { &words }
-    ))
+    let failed = |other: &&Arc<Task>| matches!(other.status.state, TaskState::Failed | TaskState::Rejected);
+    let later = |other: &&Arc<Task>| (other.meta.created, other.id) > (task.meta.created, task.id);
+    let slot = view.tasks_of_slot(task.service, task.slot).filter(|_| task.slot > 0);
+    let last = slot.filter(failed).filter(later).max_by_key(|task| (task.meta.created, task.id))?;
+    let words = last.status.error.as_ref().unwrap_or(&last.status.message);
+    Some(format!("its replacement failed: {}", if words.is_empty() { last.status.state.word() } else { words }))
 }
 
 fn name(view: &View, task: &Task) -> String {

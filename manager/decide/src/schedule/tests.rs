@@ -15,6 +15,7 @@ use super::spread::{Branches, Key};
 use super::standing::Standing;
 use crate::testbed;
 
+mod lives;
 mod stories;
 
 /// A node that may be small, closed, away or labelled.

@@ -180,11 +180,10 @@ impl Case {
         let mut standing = Standing::of(&fleet, &self.tasks, self.version, draft.now);
         let company = |name: &str| affinity::company(draft, &fleet, self.service, name);
         standing.affinities = Affinities::of(&fleet, &self.demand.placement.affinities, company);
-        if let Some(task) = self.task.as_ref().filter(|task| task.holds_resources()) {
-            if let Some(place) = task.node.and_then(|node| fleet.find(node)) {
-                fleet.rooms[place].give_back(&self.demand, task);
-                standing.tasks[place] = standing.tasks[place].saturating_sub(u32::from(task.is_wanted()));
-            }
+        let there = self.task.as_ref().filter(|task| task.holds_resources());
+        if let Some((task, place)) = there.and_then(|task| Some((task, fleet.find(task.node?)?))) {
+            fleet.rooms[place].give_back(&self.demand, task);
+            standing.tasks[place] = standing.tasks[place].saturating_sub(u32::from(task.is_wanted()));
         }
         (fleet, standing)
     }
