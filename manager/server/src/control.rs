@@ -5,10 +5,13 @@
 
 pub(crate) mod cluster;
 mod conflicts;
+mod explain;
 pub(crate) mod logs;
 mod network;
 pub(crate) mod node;
 pub(crate) mod page;
+mod preview;
+mod rebalance;
 pub(crate) mod reference;
 pub(crate) mod service;
 pub(crate) mod task;
@@ -108,6 +111,22 @@ impl Control for ControlService {
 
     async fn list_services(&self, request: Request<pb::ListServicesRequest>) -> Result<Response<pb::ListServicesResponse>, Status> {
         read!(self, service::list, request)
+    }
+
+    async fn preview_service(&self, request: Request<pb::PreviewServiceRequest>) -> Result<Response<pb::PreviewServiceResponse>, Status> {
+        read!(self, preview::preview, request)
+    }
+
+    async fn explain(&self, request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainResponse>, Status> {
+        read!(self, explain::explain, request)
+    }
+
+    async fn rebalance(&self, request: Request<pb::RebalanceRequest>) -> Result<Response<pb::RebalanceResponse>, Status> {
+        write!(self, rebalance::rebalance, request, "Rebalance")
+    }
+
+    async fn get_drain(&self, request: Request<pb::GetDrainRequest>) -> Result<Response<pb::GetDrainResponse>, Status> {
+        read!(self, rebalance::drain, request)
     }
 
     async fn create_network(&self, request: Request<pb::CreateNetworkRequest>) -> Result<Response<pb::CreateNetworkResponse>, Status> {

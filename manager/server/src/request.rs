@@ -85,6 +85,7 @@ keyed!(
     RemoveServiceRequest,
     RollBackServiceRequest,
     SteerUpdateRequest,
+    RebalanceRequest,
     CreateNetworkRequest,
     RemoveNetworkRequest,
     UpdateNodeRequest,

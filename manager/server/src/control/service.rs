@@ -24,10 +24,7 @@ pub(super) async fn create(core: &Core, key: Key, request: pb::CreateServiceRequ
     let id: ServiceId = key.made();
     let done = view.service(id).is_some();
     if !done {
-        let mut problems = validate::service(&spec);
-        problems.extend(validate::service_in(&view, &spec, None));
-        sound(problems)?;
-        free(&view, &spec.name)?;
+        acceptable(&view, &spec, None)?;
     }
     let service = Service::new(id, spec, author(request.message)?);
     let view = core.propose(key, vec![Change::Create(Object::Service(Arc::new(service)))]).await?;
@@ -39,9 +36,7 @@ pub(super) async fn update(core: &Core, key: Key, request: pb::UpdateServiceRequ
     let spec = spec(request.spec)?;
     let view = core.read_current().await?;
     let service = reference::service(&view, &request.reference)?;
-    let mut problems = validate::update(&service.spec, &spec);
-    problems.extend(validate::service_in(&view, &spec, Some(service.id)));
-    sound(problems)?;
+    acceptable(&view, &spec, Some(service))?;
     let expect = if request.expect == 0 { service.meta.version } else { Version(request.expect) };
     let id = service.id;
     let object = Object::Service(Arc::new(Service::new(id, spec, author(request.message)?)));
@@ -143,7 +138,15 @@ fn created(view: &View, id: ServiceId) -> Result<pb::Service, ApiError> {
     Ok(message(view, service, &Conflicts::of(view)))
 }
 
-fn spec(spec: Option<pb::ServiceSpec>) -> Result<ServiceSpec, ApiError> {
+/// Whether a spec may be that of a new service, or the next one of a service.
+pub(super) fn acceptable(view: &View, spec: &ServiceSpec, of: Option<&Service>) -> Result<(), ApiError> {
+    let mut problems = of.map_or_else(|| validate::service(spec), |service| validate::update(&service.spec, spec));
+    problems.extend(validate::service_in(view, spec, of.map(|service| service.id)));
+    sound(problems)?;
+    if of.is_none() { free(view, &spec.name) } else { Ok(()) }
+}
+
+pub(super) fn spec(spec: Option<pb::ServiceSpec>) -> Result<ServiceSpec, ApiError> {
     let spec = needed("spec", spec)?;
     Ok(ServiceSpec::try_from(spec).map_err(|error| error.within("spec"))?)
 }

@@ -33,6 +33,7 @@ impl From<&Placement> for pb::Placement {
             affinities: placement.affinities.iter().map(ToString::to_string).collect(),
             ranking: pb::Ranking::from(placement.ranking).into(),
             platforms: placement.platforms.iter().map(Into::into).collect(),
+            auto_rebalance: placement.auto_rebalance,
         }
     }
 }
@@ -48,6 +49,7 @@ impl TryFrom<pb::Placement> for Placement {
             affinities: texts("affinities", &placement.affinities)?,
             ranking: variant::<pb::Ranking, _>("ranking", placement.ranking)?,
             platforms: list("platforms", placement.platforms)?,
+            auto_rebalance: placement.auto_rebalance,
         })
     }
 }

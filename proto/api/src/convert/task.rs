@@ -95,6 +95,7 @@ impl From<&Task> for pb::Task {
             addresses: task.addresses.iter().map(Into::into).collect(),
             iteration: task.iteration,
             generic: placement::grant(&task.generic),
+            relocate: task.relocate,
             ..Self::default()
         }
     }
@@ -118,6 +119,7 @@ impl TryFrom<pb::Task> for Task {
             addresses: list("addresses", task.addresses)?,
             iteration: task.iteration,
             generic: placement::read_grant(task.generic),
+            relocate: task.relocate,
         })
     }
 }

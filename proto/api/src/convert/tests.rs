@@ -222,11 +222,11 @@ prop_compose! {
         (meta, id, service, node) in (meta(), id(), id(), option::of(id())),
         (version, slot, failures) in any::<(u64, u64, u32)>(),
         (desired, status, not_before) in (desired(), task_status(), option::of(stamp())),
-        (addresses, iteration, generic) in (vec(task_address(), 0..3), any::<u64>(), grant()),
+        (addresses, iteration, generic, relocate) in (vec(task_address(), 0..3), any::<u64>(), grant(), any::<bool>()),
     ) -> Task {
         let spec_version = Version(version);
         Task {
-            meta, id, service, spec_version, slot, node, addresses, desired, status, not_before, failures, iteration, generic,
+            meta, id, service, spec_version, slot, node, addresses, desired, status, not_before, failures, iteration, generic, relocate,
         }
     }
 }

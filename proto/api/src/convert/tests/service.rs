@@ -105,8 +105,9 @@ prop_compose! {
         (constraints, max_per_node, preferences) in (vec(constraint(), 0..3), any::<u64>(), texts()),
         (affinities, ranking) in (vec(affinity(), 0..3), select(vec![Ranking::Spread, Ranking::Binpack])),
         platforms in vec((text(), text()).prop_map(|(os, arch)| Platform { os, arch }), 0..3),
+        auto_rebalance: bool,
     ) -> Placement {
-        Placement { constraints, max_per_node, preferences, affinities, ranking, platforms }
+        Placement { constraints, max_per_node, preferences, affinities, ranking, platforms, auto_rebalance }
     }
 }
 
