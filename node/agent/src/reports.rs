@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Longest text of a status on the wire, in bytes: 200 of them stay below the largest message.
 const LONGEST_TEXT: usize = 1024;
+/// Texts in one batch, in bytes: what probes and failed containers printed is longer.
+const BATCH_TEXT: usize = 512 * 1024;
 
 /// After a message, news waits this long for more, so that what happens together travels together. After a rest it goes at once.
 const GATHER: Duration = Duration::from_millis(5);
@@ -78,10 +80,12 @@ impl Reports {
     /// Up to `most` statuses to send now.
     pub(crate) fn take(&self, most: usize) -> Vec<(TaskId, TaskStatus)> {
         let mut inner = self.lock();
-        let mut batch = Vec::new();
+        let (mut batch, mut text) = (Vec::new(), 0);
         while batch.len() < most
+            && text < BATCH_TEXT
             && let Some(next) = inner.waiting.pop_first()
         {
+            text += text_of(&next.1);
             batch.push(next);
         }
         inner.taken = Some(Instant::now());
@@ -151,6 +155,13 @@ impl Inner {
 /// Whether a task in this state goes on by itself, and nobody waits for it to be there.
 fn is_passing(state: TaskState) -> bool {
     matches!(state, TaskState::Assigned | TaskState::Accepted | TaskState::Preparing | TaskState::Starting)
+}
+
+/// Bytes of a status's texts.
+fn text_of(status: &TaskStatus) -> usize {
+    let health = status.health.as_ref().map_or(0, |health| health.output.len());
+    let others = [&status.error, &status.output].into_iter().flatten().map(String::len).sum::<usize>();
+    status.message.len() + health + others
 }
 
 fn clip(text: &mut String) {

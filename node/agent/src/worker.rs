@@ -5,6 +5,7 @@
 //! task; each ends with a fresh observation. It knows nothing of sessions: it hears [`Command`]s and fills [`Reports`].
 
 mod job;
+mod probes;
 mod round;
 mod slot;
 
@@ -23,6 +24,7 @@ use crate::ledger::{Contents, Ledger, Record};
 use crate::reports::Reports;
 
 use job::{Finished, Permits};
+use probes::Probed;
 use slot::Slot;
 
 /// Pause before something is tried again that the host refused: a list of containers, a look at one, a write to the ledger.
@@ -66,6 +68,8 @@ pub(crate) struct Worker {
     ready: BTreeSet<TaskId>,
     wakes: BTreeSet<(Timestamp, TaskId)>,
     jobs: JoinSet<Finished>,
+    /// Checks that run inside containers. Beside the jobs: a slow check holds up nothing else, not even of its own container.
+    probes: JoinSet<Probed>,
     permits: Permits,
     unsaved: Vec<Record>,
     unsaved_matters: bool,
@@ -88,6 +92,7 @@ impl Worker {
             ready: BTreeSet::new(),
             wakes: BTreeSet::new(),
             jobs: JoinSet::new(),
+            probes: JoinSet::new(),
             unsaved: Vec::new(),
             unsaved_matters: false,
             incarnation: contents.fence.0,
@@ -146,6 +151,7 @@ impl Worker {
                 },
                 event = events.recv() => self.notice(event).await,
                 Some(finished) = self.jobs.join_next(), if !self.jobs.is_empty() => self.take_in(finished),
+                Some(probed) = self.probes.join_next(), if !self.probes.is_empty() => self.take_in_probe(probed),
                 _ = survey.tick() => self.look_again_at_all(),
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
             }
@@ -153,6 +159,7 @@ impl Worker {
         }
         // What was begun may go on in the runtime; its verbs are idempotent.
         self.jobs.abort_all();
+        self.probes.abort_all();
     }
 
     /// Takes in whatever else is there, so that one write to the ledger serves it all.
@@ -162,6 +169,9 @@ impl Worker {
         }
         while let Some(finished) = self.jobs.try_join_next() {
             self.take_in(finished);
+        }
+        while let Some(probed) = self.probes.try_join_next() {
+            self.take_in_probe(probed);
         }
         loop {
             match events.try_recv() {

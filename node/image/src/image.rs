@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use cluster_types::HealthSpec;
 use serde::{Deserialize, Serialize};
 
 /// An image that is complete on this host.
@@ -50,4 +51,12 @@ pub struct ImageConfig {
     pub labels: BTreeMap<String, String>,
     /// HEALTHCHECK as it stands in the configuration (docker's `Test`, `Interval` in nanoseconds, and so on).
     pub healthcheck: Option<serde_json::Value>,
+}
+
+impl ImageConfig {
+    /// The check that the image's author wants; none where there is none, or one that nobody can read.
+    #[must_use]
+    pub fn health(&self) -> Option<HealthSpec> {
+        crate::healthcheck::read(self.healthcheck.as_ref()?)
+    }
 }

@@ -11,6 +11,7 @@ mod digest;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod healthcheck;
 mod image;
 mod limits;
 mod manifest;

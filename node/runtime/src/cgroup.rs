@@ -3,6 +3,8 @@
 //! Making a group and setting its limits is libcontainer's task. This module knows the layout (v2, v1, or the hybrid of v1 controllers with
 //! an empty v2 tree), reads out-of-memory kills, kills what is left in a group and removes it. Called by the keeper and the agent.
 
+mod probe;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use rustix::fs::statfs;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use probe::ProbeGroup;
 
 /// Where distributions mount the hierarchies.
 const ROOT: &str = "/sys/fs/cgroup";

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_types::{ContainerPhase, ContainerSpec, Observed, ServiceId, TaskId, TaskSpec};
+use cluster_types::{Check, ContainerPhase, ContainerSpec, Observed, ServiceId, TaskId, TaskSpec};
 use futures::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-use crate::{ContainerConfig, ContainerEvent, LogLine, LogOptions, Runtime, RuntimeError};
+use crate::{ContainerConfig, ContainerEvent, LogLine, LogOptions, ProbeOutcome, Runtime, RuntimeError};
 
 /// Longest wait for something that must come. Generous: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,6 +26,10 @@ pub struct SuiteImages {
     pub talker: ContainerSpec,
     /// Ignores its stop signal. Its grace period should be short.
     pub stubborn: ContainerSpec,
+    /// Runs on; its health check writes something and fails with code 1.
+    pub unhealthy: ContainerSpec,
+    /// Runs on; its health check passes, and its readiness check does not end within its time, which should be short.
+    pub hanging: ContainerSpec,
     /// An image that does not exist.
     pub missing: ContainerSpec,
 }
@@ -41,6 +45,8 @@ pub async fn conformance(runtime: &Arc<dyn Runtime>, images: &SuiteImages) -> Re
     named("a container that ignores its stop signal is killed", suite.grace()).await?;
     named("a missing image is named", suite.missing_image()).await?;
     named("logs are kept apart by stream, and the tail is honoured", suite.logs()).await?;
+    named("a probe tells its code and output", suite.probe()).await?;
+    named("a probe that hangs ends in time, and the container lives", suite.hanging_probe()).await?;
     named("all containers are listed", suite.list()).await?;
     suite.check("nothing is left after the suite", suite.tasks().await?.is_empty())
 }
@@ -160,6 +166,48 @@ impl Suite<'_> {
         self.remove(task).await
     }
 
+    async fn probe(&self) -> Result<(), String> {
+        let mut events = self.runtime.events();
+        let task = self.prepared(10, &self.images.unhealthy).await?;
+        let early = self.probe_of(task, Check::Health).await?;
+        self.check(&format!("no probe before the start, not {early:?}"), matches!(early, ProbeOutcome::NotRun(_)))?;
+        self.start(task).await?;
+        self.check("it is known how it is asked", self.observe(task).await?.checks.health.is_some())?;
+        for _ in 0..2 {
+            let outcome = self.probe_of(task, Check::Health).await?;
+            let told = matches!(&outcome, ProbeOutcome::Exited { code: 1, output } if !output.trim().is_empty());
+            self.check(&format!("code 1 with output, not {outcome:?}"), told)?;
+        }
+        self.check("a check that it does not have is refused", self.runtime.probe(task, Check::Readiness).await.is_err())?;
+        self.check("a failed probe does nothing to it", self.observe(task).await?.phase == ContainerPhase::Running)?;
+        self.stop(task).await?;
+        self.await_phase(&mut events, task, ContainerPhase::Exited).await?;
+        let late = self.probe_of(task, Check::Health).await?;
+        self.check(&format!("no probe after the end, not {late:?}"), matches!(late, ProbeOutcome::NotRun(_)))?;
+        self.remove(task).await?;
+        let missing = self.runtime.probe(task, Check::Health).await;
+        self.check(&format!("none of nothing, not {missing:?}"), matches!(missing, Err(RuntimeError::Missing(_))))
+    }
+
+    async fn hanging_probe(&self) -> Result<(), String> {
+        let task = self.prepared(11, &self.images.hanging).await?;
+        self.start(task).await?;
+        let pid = self.observe(task).await?.container.pid;
+        for _ in 0..2 {
+            let hung = timeout(PATIENCE, self.probe_of(task, Check::Readiness)).await.map_err(|_| "it never ends".to_owned())??;
+            self.check(&format!("it timed out, not {hung:?}"), matches!(hung, ProbeOutcome::TimedOut { .. }))?;
+            let passed = self.probe_of(task, Check::Health).await?;
+            self.check(&format!("a pass, not {passed:?}"), matches!(passed, ProbeOutcome::Exited { code: 0, .. }))?;
+        }
+        let after = self.observe(task).await?;
+        self.check("the container is as before", after.phase == ContainerPhase::Running && after.container.pid == pid)?;
+        self.remove(task).await
+    }
+
+    async fn probe_of(&self, task: TaskId, check: Check) -> Result<ProbeOutcome, String> {
+        self.runtime.probe(task, check).await.map_err(|error| format!("probe: {error}"))
+    }
+
     async fn list(&self) -> Result<(), String> {
         let first = self.prepared(8, &self.images.sleeper).await?;
         let second = self.prepared(9, &self.images.sleeper).await?;
@@ -240,5 +288,6 @@ fn config(number: u128, spec: &ContainerSpec) -> ContainerConfig {
         spec: Arc::new(TaskSpec { container: spec.clone(), ..TaskSpec::default() }),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: Default::default(),
     }
 }

@@ -10,6 +10,7 @@ mod container;
 mod files;
 mod images;
 mod prepare;
+mod probe;
 mod release;
 mod remove;
 mod spawner;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use cluster_types::{Observed, TaskId};
+use cluster_types::{Check, Observed, TaskId};
 use tokio::sync::{OwnedMutexGuard, broadcast};
 
 pub use config::{EmbeddedConfig, ImageHold, ImageSource, LocalImage, ShimCommand};
@@ -30,7 +31,7 @@ pub use config::{EmbeddedConfig, ImageHold, ImageSource, LocalImage, ShimCommand
 use crate::cgroup::Layout;
 use crate::log::reader;
 use crate::record::{Folder, Record, boot_id, private_dir};
-use crate::{ContainerConfig, ContainerEvent, LogOptions, LogStream, Runtime, RuntimeError};
+use crate::{ContainerConfig, ContainerEvent, LogOptions, LogStream, ProbeOutcome, Runtime, RuntimeError};
 use container::Container;
 use spawner::Spawner;
 
@@ -160,6 +161,10 @@ impl Runtime for EmbeddedRuntime {
         self.shared.verbs.lock().unwrap_or_else(PoisonError::into_inner).remove(&task);
         drop(one);
         Ok(())
+    }
+
+    async fn probe(&self, task: TaskId, check: Check) -> Result<ProbeOutcome, RuntimeError> {
+        probe::probe(&self.shared, task, check).await
     }
 
     async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError> {

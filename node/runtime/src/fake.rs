@@ -10,17 +10,19 @@
 //! | `fake/unstartable` | is prepared and then fails to start |
 //! | `fake/stubborn` | ignores its stop signal, so it ends by SIGKILL (137) at once |
 //! | `fake/talk` | writes each of its arguments as a line, those that begin with `!` to stderr |
+//! | `fake/unhealthy` | runs until it is stopped, and its health checks fail |
+//! | `fake/hanging` | runs until it is stopped, and its readiness checks hang |
 //! | any other | runs until it is stopped (143) |
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use cluster_types::{ContainerPhase, ContainerSpec, ContainerStatus, Observed, TaskId, Timestamp};
+use cluster_types::{Check, Checks, ContainerPhase, ContainerSpec, ContainerStatus, Observed, TaskId, Timestamp};
 use futures::stream::{self, StreamExt as _};
 use tokio::sync::broadcast;
 
-use crate::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, Runtime, RuntimeError};
+use crate::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, ProbeOutcome, Runtime, RuntimeError};
 
 /// Events that a reader may be behind before it is told that it lagged. Small: a fleet has thousands of these.
 const EVENTS: usize = 16;
@@ -30,7 +32,29 @@ const EVENTS: usize = 16;
 pub struct FakeRuntime {
     containers: Mutex<BTreeMap<TaskId, FakeContainer>>,
     starts: Mutex<BTreeMap<TaskId, u32>>,
+    probes: Mutex<BTreeMap<TaskId, Probes>>,
     events: broadcast::Sender<ContainerEvent>,
+}
+
+/// How the probes of a fake container go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FakeProbe {
+    /// They pass.
+    #[default]
+    Passes,
+    /// They fail with code 1 and this output.
+    Fails(String),
+    /// They take as long as they may.
+    Hangs,
+}
+
+/// Of one container.
+#[derive(Debug, Default)]
+struct Probes {
+    how: BTreeMap<Check, FakeProbe>,
+    count: u32,
+    under_way: u32,
+    most: u32,
 }
 
 #[derive(Debug)]
@@ -53,7 +77,7 @@ enum Behaviour {
 
 impl Default for FakeRuntime {
     fn default() -> Self {
-        Self { containers: Mutex::default(), starts: Mutex::default(), events: broadcast::channel(EVENTS).0 }
+        Self { containers: Mutex::default(), starts: Mutex::default(), probes: Mutex::default(), events: broadcast::channel(EVENTS).0 }
     }
 }
 
@@ -87,6 +111,21 @@ impl FakeRuntime {
     #[must_use]
     pub fn starts(&self, task: TaskId) -> u32 {
         self.starts.lock().unwrap_or_else(PoisonError::into_inner).get(&task).copied().unwrap_or_default()
+    }
+
+    /// How a task's probes go from now on, also before it has a container.
+    pub fn set_probe(&self, task: TaskId, check: Check, how: FakeProbe) {
+        self.probes().entry(task).or_default().how.insert(check, how);
+    }
+
+    /// How many probes of a task were begun, and how many of them ran at the same time at most.
+    #[must_use]
+    pub fn probed(&self, task: TaskId) -> (u32, u32) {
+        self.probes().get(&task).map(|probes| (probes.count, probes.most)).unwrap_or_default()
+    }
+
+    fn probes(&self) -> MutexGuard<'_, BTreeMap<TaskId, Probes>> {
+        self.probes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is anything of a container.
@@ -171,13 +210,29 @@ fn behaviour(spec: &ContainerSpec) -> Result<Behaviour, RuntimeError> {
     }
 }
 
+/// The spec's checks: a fake image has none.
+fn checks(spec: &ContainerSpec) -> Arc<Checks> {
+    let readiness = spec.readiness.as_ref().and_then(|readiness| readiness.resolve(None));
+    Arc::new(Checks { health: spec.health.resolve(None), readiness })
+}
+
 #[async_trait]
 impl Runtime for FakeRuntime {
     async fn prepare(&self, config: &ContainerConfig) -> Result<(), RuntimeError> {
         let behaviour = behaviour(&config.spec.container)?;
+        match config.spec.container.image.as_str() {
+            "fake/unhealthy" => self.set_probe(config.task, Check::Health, FakeProbe::Fails("the fake container is unhealthy".to_owned())),
+            "fake/hanging" => self.set_probe(config.task, Check::Readiness, FakeProbe::Hangs),
+            _ => {}
+        }
         self.lock().entry(config.task).or_insert_with(|| FakeContainer {
             behaviour,
-            observed: Observed { phase: ContainerPhase::Prepared, at: Timestamp(1), ..Observed::default() },
+            observed: Observed {
+                phase: ContainerPhase::Prepared,
+                at: Timestamp(1),
+                checks: checks(&config.spec.container),
+                ..Observed::default()
+            },
             lines: Vec::new(),
             grown: Some(broadcast::channel(EVENTS).0),
         });
@@ -203,6 +258,33 @@ impl Runtime for FakeRuntime {
             self.tell(task);
         }
         Ok(())
+    }
+
+    async fn probe(&self, task: TaskId, check: Check) -> Result<ProbeOutcome, RuntimeError> {
+        let observed = self.with(task, |container| container.observed.clone())?;
+        let Some(how) = observed.checks.of(check) else {
+            return Err(RuntimeError::Rejected("the fake container has no such check".to_owned()));
+        };
+        if observed.phase != ContainerPhase::Running {
+            return Ok(ProbeOutcome::NotRun("the container does not run".to_owned()));
+        }
+        let probe = {
+            let mut probes = self.probes();
+            let probes = probes.entry(task).or_default();
+            (probes.count, probes.under_way) = (probes.count + 1, probes.under_way + 1);
+            probes.most = probes.most.max(probes.under_way);
+            probes.how.get(&check).cloned().unwrap_or_default()
+        };
+        let outcome = match probe {
+            FakeProbe::Passes => ProbeOutcome::Exited { code: 0, output: "ok".to_owned() },
+            FakeProbe::Fails(output) => ProbeOutcome::Exited { code: 1, output },
+            FakeProbe::Hangs => {
+                tokio::time::sleep(how.timeout).await;
+                ProbeOutcome::TimedOut { output: String::new() }
+            }
+        };
+        self.probes().entry(task).or_default().under_way -= 1;
+        Ok(outcome)
     }
 
     async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError> {

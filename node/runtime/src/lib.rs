@@ -10,6 +10,7 @@ mod cgroup;
 pub mod conformance;
 pub mod embedded;
 pub mod fake;
+pub mod grant;
 pub mod log;
 mod process_id;
 pub mod record;
@@ -20,6 +21,6 @@ mod signal;
 pub mod spec;
 
 pub use embedded::{EmbeddedConfig, EmbeddedRuntime, ImageHold, ImageSource, LocalImage, ShimCommand};
-pub use fake::FakeRuntime;
+pub use fake::{FakeProbe, FakeRuntime};
 pub use log::LogLimits;
-pub use runtime::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, Runtime, RuntimeError};
+pub use runtime::{ContainerConfig, ContainerEvent, LogLine, LogOptions, LogStream, ProbeOutcome, Runtime, RuntimeError};

@@ -8,12 +8,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use cluster_types::PublishedPort;
+use cluster_types::{Checks, PublishedPort};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ContainerConfig;
 use crate::cgroup::Layout;
+use crate::grant::Edits;
 use crate::log::LogLimits;
 use crate::process_id::ProcessId;
 use crate::spec::ImageSettings;
@@ -47,6 +48,12 @@ pub struct Record {
     pub ports: Vec<PublishedPort>,
     /// The boot that it was prepared in.
     pub boot: String,
+    /// Its checks, the image's part included.
+    #[serde(default)]
+    pub checks: Checks,
+    /// What its generic resources add to it.
+    #[serde(default)]
+    pub edits: Edits,
 }
 
 /// A container that was started: written by the shim before the start is reported.

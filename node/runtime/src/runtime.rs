@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cluster_types::{Observed, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
+use cluster_types::{Check, GenericGrant, Observed, PublishedPort, ServiceId, TaskAddress, TaskId, TaskSpec};
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub struct ContainerConfig {
     /// Its address in each of its networks.
     #[serde(default)]
     pub addresses: Vec<TaskAddress>,
+    /// The generic resources that it is given.
+    #[serde(default)]
+    pub generic: GenericGrant,
 }
 
 /// A container changed by itself or at last did what it was asked: look at it again.
@@ -56,6 +59,25 @@ pub struct LogLine {
     pub text: Vec<u8>,
     /// The line was longer than 16 KiB and goes on in the next one.
     pub partial: bool,
+}
+
+/// How a probe went. Its output is what it wrote to stdout and stderr, at most `limits::PROBE_BYTES`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProbeOutcome {
+    /// It ended by itself.
+    Exited {
+        /// 0 is a pass; 128 + signal when a signal ended it.
+        code: i32,
+        /// What it wrote.
+        output: String,
+    },
+    /// It took longer than its check allows, and was killed with everything that it had started.
+    TimedOut {
+        /// What it wrote until then.
+        output: String,
+    },
+    /// It could not be run, as the text says: the container has ended, or the host could not. This says nothing of the container.
+    NotRun(String),
 }
 
 /// Lines as they come.
@@ -97,6 +119,10 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Removes every trace of a container, running or not: processes, mounts, cgroup, network, logs.
     async fn remove(&self, task: TaskId) -> Result<(), RuntimeError>;
+
+    /// Runs one of a container's checks inside of it, as the container's own process would run. Nothing of the probe is left when it returns.
+    /// One probe at a time for each container: a second one waits.
+    async fn probe(&self, task: TaskId, check: Check) -> Result<ProbeOutcome, RuntimeError>;
 
     /// What a container is now; phase `Absent` when the runtime has nothing of it.
     async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError>;

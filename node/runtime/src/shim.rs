@@ -1,8 +1,9 @@
 //! The processes between the agent and its containers. All of them are this program, started once as `shim` and then forked.
 //!
 //! ```text
-//! agent ── spawner ── keeper (one for each container) ── launcher (ends after the start)
-//!                                └─────────────────────── PID 1 of the container
+//! agent ── spawner ─┬─ keeper (one for each container) ── launcher (ends after the start)
+//!                   │             └─────────────────────── PID 1 of the container
+//!                   └─ prober (one for each probe) ─────── a check inside the container
 //! ```
 //!
 //! - The *spawner* is single-threaded, so that it may fork, and runs from a sealed copy of the program in memory: what a container can reach
@@ -11,6 +12,7 @@
 //!   the container ended. Being a fork that touches little, it shares nearly all of its memory with the other keepers.
 //! - The *launcher* calls libcontainer, which is made for a process that does nothing else: it changes directories, dumpability and
 //!   namespaces of its caller.
+//! - A *prober* runs one check inside a running container, kills what is left of it, and ends.
 //! - *PID 1* is a small init that reaps and forwards signals, or with `--init=false` the program itself.
 
 mod credentials;
@@ -19,6 +21,7 @@ mod init;
 mod keeper;
 mod launch;
 pub(crate) mod message;
+mod probe;
 mod program;
 mod root;
 mod slim;
@@ -75,15 +78,16 @@ fn keep(request: &Request, reply: OwnedFd) -> i32 {
     let prepared = detach();
     match (prepared, request.verb) {
         (Err(error), _) => {
-            message::reply(&reply, &message::Reply::Failed(format!("cannot start a keeper: {error}")));
+            message::reply(&reply, &message::Reply::Failed(format!("cannot start a process beside the agent: {error}")));
             1
         }
         (Ok(()), Verb::Start) => keeper::start(&request.folder(), reply),
         (Ok(()), Verb::Adopt) => keeper::adopt(&request.folder(), reply),
+        (Ok(()), Verb::Probe(check)) => probe::run(&request.folder(), check, &reply),
     }
 }
 
-/// Makes a keeper independent of the agent: session, standard streams, children.
+/// Makes a keeper or a prober independent of the agent: session, standard streams, children.
 fn detach() -> io::Result<()> {
     nix::unistd::setsid()?;
     // SIGCHLD must reach the keeper again; the default disposition leaves zombies to wait for.

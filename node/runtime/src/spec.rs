@@ -12,11 +12,11 @@ mod user;
 
 use std::path::Path;
 
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use cluster_types::NetworkMode;
+use cluster_types::{HealthSpec, NetworkMode};
 
 use crate::record::Record;
 
@@ -37,6 +37,9 @@ pub struct ImageSettings {
     pub user: String,
     /// Such as `SIGQUIT` or `3`; empty is SIGTERM.
     pub stop_signal: String,
+    /// The check that its author wants.
+    #[serde(default)]
+    pub health: Option<HealthSpec>,
 }
 
 /// Why no spec could be made: it would fail again, so the task is rejected with this text.
@@ -73,12 +76,22 @@ pub fn build(record: &Record, paths: HostPaths<'_>, accounts: &Accounts) -> Resu
     serde_json::from_value(spec).map_err(|error| SpecError(format!("the container's spec cannot be expressed: {error}")))
 }
 
+/// The process alone: what a probe runs as, with another command.
+///
+/// # Errors
+/// As [`build`].
+pub fn process_of(record: &Record, accounts: &Accounts) -> Result<Process, SpecError> {
+    let process = process::process(record, accounts)?;
+    serde_json::from_value(process).map_err(|error| SpecError(format!("the container's process cannot be expressed: {error}")))
+}
+
 fn linux(record: &Record) -> Result<Value, SpecError> {
     let capabilities = capabilities::of(&record.config.spec.container, &record.layout)?;
     Ok(json!({
         "namespaces": namespaces(record),
         "cgroupsPath": record.cgroup,
-        "resources": resources::resources(&record.config.spec.limits),
+        "resources": resources::resources(&record.config.spec.limits, &record.edits.devices),
+        "devices": devices::nodes(&record.edits.devices),
         "sysctl": resources::sysctls(&record.config.spec)?,
         "maskedPaths": mounts::MASKED_PATHS,
         "readonlyPaths": mounts::READ_ONLY_PATHS,

@@ -5,6 +5,7 @@
 mod containers {
     mod bench;
     pub(crate) mod fixture;
+    mod health;
     mod isolation;
     mod life;
     mod limits;

@@ -5,8 +5,10 @@
 
 pub mod action;
 pub mod memory;
+pub mod probe;
 pub mod step;
 
 pub use action::{Action, Outcome};
 pub use memory::TaskMemory;
+pub use probe::Verdict;
 pub use step::{Step, step};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cluster_types::{TaskState, TaskStatus, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::probe::Probing;
 use crate::{Action, Outcome};
 
 /// Pause after a first attempt that did not bring the task on; doubles up to [`MAX_PAUSE`].
@@ -27,6 +28,12 @@ pub struct TaskMemory {
     /// The last action since the task last made progress. Forgotten by a restart, so that a restarted agent tries at once.
     #[serde(skip)]
     pub(crate) attempt: Option<Attempt>,
+    /// How the probes of its container stand. Forgotten by a restart, so that a restarted agent probes at once.
+    #[serde(skip)]
+    pub(crate) probing: Probing,
+    /// The last lines that the container printed, which a failure takes into its status. Set by the agent before the step that sees the end.
+    #[serde(skip)]
+    pub last_lines: Option<String>,
 }
 
 /// Attempts of one action, without progress between them.
@@ -41,7 +48,7 @@ pub(crate) struct Attempt {
 impl Default for TaskMemory {
     fn default() -> Self {
         let status = TaskStatus { state: TaskState::Assigned, ..TaskStatus::default() };
-        Self { status, stop_asked: false, rebooted: false, attempt: None }
+        Self { status, stop_asked: false, rebooted: false, attempt: None, probing: Probing::default(), last_lines: None }
     }
 }
 
@@ -77,6 +84,8 @@ impl TaskMemory {
         if !self.status.state.is_terminal() {
             self.advance(state, message, at);
             self.status.error = error;
+            let lines = self.last_lines.take().filter(|_| state == TaskState::Failed);
+            self.status.output = lines.or_else(|| self.status.output.take());
             if let Some(container) = &mut self.status.container {
                 container.pid = None;
             }

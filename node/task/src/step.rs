@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use cluster_types::{ContainerPhase, DesiredState, Observed, TaskAssignment, TaskState, TaskStatus, Timestamp};
+use cluster_types::{Check, ContainerPhase, DesiredState, Observed, TaskAssignment, TaskState, TaskStatus, Timestamp};
 
-use crate::{Action, TaskMemory};
+use crate::{Action, TaskMemory, probe};
 
 /// What to do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Step {
     pub status: Option<TaskStatus>,
     /// What to ask the runtime. Its outcome goes to [`TaskMemory::record`], then the container is observed and stepped again.
     pub action: Option<Action>,
+    /// The probe to run, beside whatever else happens. What it says goes to [`TaskMemory::record_probe`], then it is stepped again.
+    pub probe: Option<Check>,
     /// Step again then, though nothing was observed; a moment not after `now` means at once.
     pub wake_at: Option<Timestamp>,
     /// Nobody wants the task and nothing is left of it: its memory may go.
@@ -33,13 +35,16 @@ pub fn step(assignment: Option<&TaskAssignment>, observed: &Observed, memory: &T
     judge(observed, &mut memory, now);
     let wanted = assignment.map_or(DesiredState::Remove, |assignment| assignment.desired);
     let next = steer(wanted, observed.phase, &mut memory, now);
-    let (action, wake_at) = match next {
-        Next::Rest => (None, None),
-        Next::Again => (None, Some(now)),
+    let (action, probe, wake_at) = match next {
+        Next::Rest => {
+            let (probe, wake_at) = probe::next(observed, &mut memory, now);
+            (None, probe, wake_at)
+        }
+        Next::Again => (None, None, Some(now)),
         Next::Act(action) => throttle(action, &memory, now),
     };
     let forgotten = assignment.is_none() && observed.phase == ContainerPhase::Absent;
-    Step { status: (memory.status != before).then(|| memory.status.clone()), memory, action, wake_at, forgotten }
+    Step { status: (memory.status != before).then(|| memory.status.clone()), memory, action, probe, wake_at, forgotten }
 }
 
 enum Next {
@@ -58,9 +63,12 @@ fn judge(observed: &Observed, memory: &mut TaskMemory, now: Timestamp) {
     let started = state == TaskState::Running || (state == TaskState::Starting && memory.rebooted);
     match observed.phase {
         ContainerPhase::Running => {
-            memory.advance(TaskState::Running, "started", at);
             memory.rebooted = false;
             memory.status.container = Some(observed.container.clone());
+            match memory.lives(&observed.checks) {
+                true => memory.advance(TaskState::Running, "started", if observed.checks.health.is_some() { now } else { at }),
+                false => memory.advance(TaskState::Starting, "starting", at),
+            }
         }
         ContainerPhase::Exited => {
             memory.status.container = Some(observed.container.clone());
@@ -77,6 +85,9 @@ fn judge(observed: &Observed, memory: &mut TaskMemory, now: Timestamp) {
 /// The container's process ended.
 fn ended(observed: &Observed, memory: &mut TaskMemory, at: Timestamp) {
     let code = observed.container.exit_code;
+    if memory.is_unhealthy() {
+        return unhealthy(memory, at);
+    }
     if memory.stop_asked {
         return memory.end(TaskState::Shutdown, "stopped", None, at);
     }
@@ -93,8 +104,17 @@ fn ended(observed: &Observed, memory: &mut TaskMemory, at: Timestamp) {
     memory.end(TaskState::Failed, "failed", Some(error), at);
 }
 
+/// It was stopped for its health, and has ended. Not before: its address is still its own until then.
+fn unhealthy(memory: &mut TaskMemory, at: Timestamp) {
+    let error = memory.unhealthy_error();
+    memory.end(TaskState::Failed, "failed", Some(error), at);
+}
+
 /// The container was started, and now there is none.
 fn lost(memory: &mut TaskMemory, now: Timestamp) {
+    if memory.is_unhealthy() {
+        return unhealthy(memory, now);
+    }
     if memory.stop_asked {
         return memory.end(TaskState::Shutdown, "stopped", None, now);
     }
@@ -147,15 +167,18 @@ fn start(wanted: DesiredState, phase: ContainerPhase, memory: &mut TaskMemory, n
             memory.advance(TaskState::Starting, "starting", now);
             Next::Act(Action::Start)
         }
+        ContainerPhase::Running if memory.is_unhealthy() => stop(memory),
         ContainerPhase::Prepared | ContainerPhase::Running | ContainerPhase::Exited => Next::Rest,
     }
 }
 
 /// Holds an action back that was tried a moment ago without progress.
-fn throttle(action: Action, memory: &TaskMemory, now: Timestamp) -> (Option<Action>, Option<Timestamp>) {
+fn throttle(action: Action, memory: &TaskMemory, now: Timestamp) -> (Option<Action>, Option<Check>, Option<Timestamp>) {
     match memory.attempt {
-        Some(attempt) if attempt.action == action && attempt.not_before.since(now) > Duration::ZERO => (None, Some(attempt.not_before)),
-        Some(_) | None => (Some(action), None),
+        Some(attempt) if attempt.action == action && attempt.not_before.since(now) > Duration::ZERO => {
+            (None, None, Some(attempt.not_before))
+        }
+        Some(_) | None => (Some(action), None, None),
     }
 }
 

@@ -32,6 +32,7 @@ fn wanted(number: u128, desired: DesiredState, image: &str) -> Arc<TaskAssignmen
         spec: Arc::new(TaskSpec { container, ..TaskSpec::default() }),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: Default::default(),
     })
 }
 

@@ -15,7 +15,7 @@ pub(crate) enum Record {
     /// They do not any more; its container may still be there.
     Unassigned(TaskId),
     /// How far a task has come.
-    Remembered(TaskId, TaskMemory),
+    Remembered(TaskId, Box<TaskMemory>),
     /// Nothing is left of a task.
     Forgotten(TaskId),
     /// Where the managers are.
@@ -50,7 +50,7 @@ impl Contents {
                 known.assignment = Some(assignment);
             }
             Record::Unassigned(task) => self.tasks.entry(task).or_default().assignment = None,
-            Record::Remembered(task, memory) => self.tasks.entry(task).or_default().memory = memory,
+            Record::Remembered(task, memory) => self.tasks.entry(task).or_default().memory = *memory,
             Record::Forgotten(task) => drop(self.tasks.remove(&task)),
             Record::Managers(managers) => self.managers = managers,
             Record::Fence(incarnation, term) => self.fence = (incarnation, term),
@@ -64,7 +64,7 @@ impl Contents {
             vec![Record::Boot(self.boot_id.clone()), Record::Fence(self.fence.0, self.fence.1), Record::Managers(self.managers.clone())];
         for (task, known) in &self.tasks {
             records.push(known.assignment.clone().map_or(Record::Unassigned(*task), Record::Assigned));
-            records.push(Record::Remembered(*task, known.memory.clone()));
+            records.push(Record::Remembered(*task, Box::new(known.memory.clone())));
         }
         records
     }

@@ -19,13 +19,14 @@ fn assigned(number: u128) -> Record {
         spec: Arc::new(TaskSpec::default()),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: Default::default(),
     }))
 }
 
 fn remembered(number: u128, state: TaskState) -> Record {
     let mut memory = TaskMemory::default();
     memory.status.state = state;
-    Record::Remembered(TaskId::from_bits(number), memory)
+    Record::Remembered(TaskId::from_bits(number), Box::new(memory))
 }
 
 fn record() -> impl Strategy<Value = Record> {

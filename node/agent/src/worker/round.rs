@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use cluster_task::{Action, step};
-use cluster_types::{DesiredState, TaskId, TaskStatus, Timestamp};
+use cluster_types::{Check, DesiredState, TaskId, TaskStatus, Timestamp};
 
 use super::job::Finished;
 use super::slot::{Busy, Slot};
@@ -30,6 +30,9 @@ impl Worker {
         for (task, action) in round.actions {
             self.act(task, action, saved, now);
         }
+        for (task, check) in round.probes {
+            self.probe(task, check);
+        }
     }
 
     /// Steps one task, unless the runtime is busy with it or it must be observed first.
@@ -49,7 +52,7 @@ impl Worker {
             let next = step(slot.assignment.as_deref(), &slot.observed, &slot.memory, now);
             slot.memory = next.memory.clone();
             slot.changed |= next.status.is_some();
-            if next.action.is_some() || next.wake_at.is_none_or(|at| at > now) {
+            if next.action.is_some() || next.probe.is_some() || next.wake_at.is_none_or(|at| at > now) {
                 break next;
             }
         };
@@ -69,6 +72,7 @@ impl Worker {
             return self.unsaved.push(Record::Forgotten(task));
         }
         slot.busy = next.action.map(Busy::Acting);
+        round.probes.extend(next.probe.map(|check| (task, check)));
         round.actions.extend(next.action.map(|action| (task, action)));
         if let Some(at) = next.wake_at {
             self.wake(task, at);
@@ -116,15 +120,15 @@ impl Worker {
             return self.wake(task, now.plus(RETRY));
         }
         tracing::debug!(%task, action = action.word(), "acting");
-        let config = slot.config(self.node);
-        self.jobs.spawn(super::job::act(Arc::clone(&self.runtime), self.permits.clone(), task, action, config));
+        let (config, listen) = (slot.config(self.node), slot.may_fail());
+        self.jobs.spawn(super::job::act(Arc::clone(&self.runtime), self.permits.clone(), task, action, config, listen));
     }
 
     fn look(&mut self, task: TaskId) {
         if let Some(slot) = self.slots.get_mut(&task) {
             slot.busy = Some(Busy::Looking);
             slot.stale = false;
-            self.jobs.spawn(super::job::look(Arc::clone(&self.runtime), self.permits.clone(), task));
+            self.jobs.spawn(super::job::look(Arc::clone(&self.runtime), self.permits.clone(), task, slot.may_fail()));
         }
     }
 
@@ -139,6 +143,7 @@ impl Worker {
         let task = finished.task;
         let Some(slot) = self.slots.get_mut(&task) else { return };
         slot.busy = None;
+        slot.memory.last_lines = finished.last_lines;
         if let Some((action, outcome)) = finished.acted {
             let before = slot.memory.status.state;
             slot.memory.record(action, outcome, now);
@@ -163,6 +168,7 @@ impl Worker {
 pub(super) struct Round {
     statuses: Vec<(TaskId, TaskStatus)>,
     actions: Vec<(TaskId, Action)>,
+    probes: Vec<(TaskId, Check)>,
 }
 
 /// A task that is no longer wanted ends at once, even while its image is still being fetched: nobody waits for a download.

@@ -53,8 +53,13 @@ impl Slot {
         ran
     }
 
+    /// Whether its end could be a failure, which would be told with the last lines of its log.
+    pub(super) fn may_fail(&self) -> bool {
+        !self.memory.status.state.is_terminal() && (!self.memory.stop_asked || self.memory.is_unhealthy())
+    }
+
     pub(super) fn record(&self, task: TaskId) -> Record {
-        Record::Remembered(task, self.memory.clone())
+        Record::Remembered(task, Box::new(self.memory.clone()))
     }
 
     /// What its container is made from.
@@ -71,6 +76,7 @@ impl Slot {
             spec: Arc::clone(&assignment.spec),
             ports: assignment.ports.clone(),
             addresses: assignment.addresses.clone(),
+            generic: assignment.generic.clone(),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The worker alone: a full disk, many tasks, and an agent that ends at any moment.
 
+mod health;
+
 use std::fs::OpenOptions;
 use std::path::Path;
 
@@ -22,6 +24,7 @@ fn wanted(number: u128, desired: DesiredState) -> Arc<TaskAssignment> {
         spec: Arc::new(TaskSpec { container, ..TaskSpec::default() }),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: Default::default(),
     })
 }
 

@@ -64,5 +64,6 @@ pub(super) fn config(bench: &StartBench, number: u32) -> ContainerConfig {
         spec,
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: Default::default(),
     }
 }

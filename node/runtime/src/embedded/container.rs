@@ -1,6 +1,6 @@
 //! One container as the agent knows it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cluster_types::{ContainerPhase, ContainerStatus, Observed, PortBinding, Timestamp};
 use tokio::sync::watch;
@@ -15,6 +15,8 @@ pub(super) struct Container {
     /// The current observation; the receivers of the channel are those who wait for the end.
     observed: watch::Sender<Observed>,
     life: Mutex<Life>,
+    /// Held by the probe that runs.
+    pub(super) probing: tokio::sync::Mutex<()>,
     /// The image stays while the container is there.
     _image: Option<ImageHold>,
 }
@@ -34,8 +36,10 @@ impl Container {
             ports: record.ports.iter().map(|port| PortBinding { port: *port }).collect(),
             ..ContainerStatus::default()
         };
-        let observed = Observed { phase: ContainerPhase::Prepared, container, ..Observed::default() };
-        Self { folder, record, observed: watch::channel(observed).0, life: Mutex::default(), _image: image }
+        let checks = Arc::new(record.checks.clone());
+        let observed = Observed { phase: ContainerPhase::Prepared, container, checks, ..Observed::default() };
+        let (observed, life, probing) = (watch::channel(observed).0, Mutex::default(), tokio::sync::Mutex::default());
+        Self { folder, record, observed, life, probing, _image: image }
     }
 
     pub(super) fn observed(&self) -> Observed {

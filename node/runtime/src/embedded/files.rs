@@ -74,6 +74,7 @@ mod tests {
             spec: Arc::new(spec),
             ports: Vec::new(),
             addresses: (1..).zip(addresses).map(has).collect(),
+            generic: Default::default(),
         }
     }
 

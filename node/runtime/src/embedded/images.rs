@@ -21,6 +21,7 @@ impl ImageSource for ImageStore {
 
 fn local(image: Image) -> LocalImage {
     let config = image.config;
+    let health = config.health();
     let settings = ImageSettings {
         entrypoint: config.entrypoint,
         cmd: config.cmd,
@@ -28,6 +29,7 @@ fn local(image: Image) -> LocalImage {
         workdir: config.workdir,
         user: config.user,
         stop_signal: config.stop_signal.unwrap_or_default(),
+        health,
     };
     LocalImage { id: image.id, settings, layers: image.layers }
 }

@@ -1,15 +1,16 @@
 //! Makes everything of a container but its processes: image, network, folder. What was made is taken back when a step fails.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use cluster_network::Attachment;
-use cluster_types::NetworkMode;
+use cluster_types::{Checks, NetworkMode};
 
 use super::config::LocalImage;
 use super::container::Container;
 use super::{Shared, failed, files};
 use crate::record::{self, Record, private_dir};
-use crate::{ContainerConfig, RuntimeError};
+use crate::{ContainerConfig, RuntimeError, grant};
 
 /// Prepares a container; one that is prepared, runs or ended stays as it is.
 pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> Result<(), RuntimeError> {
@@ -21,8 +22,9 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
         image: config.spec.container.image.clone(),
         reason: "it was removed while the container was prepared".to_owned(),
     })?;
+    let edits = grant::edits(&config.generic, &grant::CDI_DIRS.map(Path::new)).map_err(RuntimeError::Rejected)?;
     let attachment = attach(shared, config).await?;
-    let record = record(shared, config, image, attachment);
+    let record = Record { edits, ..record(shared, config, image, attachment) };
     if let Err(error) = write_folder(shared, &record) {
         super::remove::discard(shared, config.task).await?;
         return Err(failed("write the container's folder")(error));
@@ -35,6 +37,11 @@ pub(super) async fn prepare(shared: &Arc<Shared>, config: &ContainerConfig) -> R
 
 /// Everything that a start will need.
 pub(super) fn record(shared: &Shared, config: &ContainerConfig, image: LocalImage, attachment: Option<Attachment>) -> Record {
+    let container = &config.spec.container;
+    let checks = Checks {
+        health: container.health.resolve(image.settings.health.as_ref()),
+        readiness: container.readiness.as_ref().and_then(|readiness| readiness.resolve(None)),
+    };
     Record {
         config: config.clone(),
         image_id: image.id,
@@ -48,6 +55,8 @@ pub(super) fn record(shared: &Shared, config: &ContainerConfig, image: LocalImag
         log: shared.config.log,
         boot: shared.boot.clone(),
         ports: attachment.map(|attachment| attachment.ports).unwrap_or_default(),
+        checks,
+        edits: grant::Edits::default(),
     }
 }
 

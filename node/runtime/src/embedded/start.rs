@@ -37,7 +37,7 @@ pub(super) async fn start(shared: &Arc<Shared>, task: TaskId) -> Result<(), Runt
             not_started(shared, &container, &reason).await;
             Err(RuntimeError::Failed(reason))
         }
-        None => {
+        Some(Reply::Probed(_)) | None => {
             let reason = "the shim ended before the container was started".to_owned();
             not_started(shared, &container, &reason).await;
             Err(RuntimeError::Failed(reason))

@@ -53,7 +53,7 @@ async fn adopt(shared: &Shared, container: &Container) -> Option<Started> {
     tracing::warn!(task = %container.record.config.task, "the container's keeper is gone; another takes over");
     match shared.spawner.ask(&request).await {
         Ok(Some(Reply::Started(started))) => Some(started),
-        Ok(Some(Reply::Rejected(_) | Reply::Failed(_)) | None) | Err(_) => None,
+        Ok(Some(Reply::Rejected(_) | Reply::Failed(_) | Reply::Probed(_)) | None) | Err(_) => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 
 use cluster_types::ContainerSpec;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
@@ -36,15 +36,24 @@ pub(super) struct Credentials {
 impl Credentials {
     /// Moves them out of a spec, whose process is root with every capability afterwards.
     pub(super) fn take_from(spec: &mut Spec, container: &ContainerSpec, layout: &Layout) -> Result<Self, SpecError> {
-        let set = capabilities::of(container, layout)?;
-        let filter = seccomp::program(&set)?;
         if let Some(linux) = spec.linux_mut() {
             linux.set_seccomp(None);
         }
         let process = spec.process_mut().as_mut().ok_or_else(|| SpecError("the spec has no process".to_owned()))?;
-        let user = process.user().clone();
+        let taken = Self::of(process, container, layout)?;
+        process.set_user(oci_spec::runtime::User::default());
+        process.set_capabilities(None);
+        process.set_no_new_privileges(None);
+        Ok(taken)
+    }
+
+    /// Those of a process.
+    pub(super) fn of(process: &Process, container: &ContainerSpec, layout: &Layout) -> Result<Self, SpecError> {
+        let set = capabilities::of(container, layout)?;
+        let filter = seccomp::program(&set)?;
+        let user = process.user();
         let bounding = capabilities::bits(&set);
-        let taken = Self {
+        Ok(Self {
             args: process.args().clone().unwrap_or_default(),
             env: process.env().clone().unwrap_or_default(),
             dir: process.cwd().to_string_lossy().into_owned(),
@@ -55,11 +64,7 @@ impl Credentials {
             held: if user.uid() == 0 { bounding } else { 0 },
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             filter,
-        };
-        process.set_user(oci_spec::runtime::User::default());
-        process.set_capabilities(None);
-        process.set_no_new_privileges(None);
-        Ok(taken)
+        })
     }
 
     /// Makes the calling process what it is to be. There is no way back.

@@ -6,21 +6,25 @@ use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
+use cluster_types::Check;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, UnixAddr, recvmsg, sendmsg};
 use serde::{Deserialize, Serialize};
 
+use crate::ProbeOutcome;
 use crate::record::{Folder, Started};
 
 /// Longest request, in bytes: a path and a word.
 const MAX_REQUEST: usize = 8 * 1024;
 
-/// What a keeper is made for.
+/// What a process is forked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Verb {
     /// Start the prepared container.
     Start,
     /// Take over a container whose keeper died.
     Adopt,
+    /// Run a check inside the container.
+    Probe(Check),
 }
 
 /// One request.
@@ -43,6 +47,8 @@ impl Request {
 pub(crate) enum Reply {
     /// The program runs.
     Started(Started),
+    /// The check was run.
+    Probed(ProbeOutcome),
     /// It can never run here.
     Rejected(String),
     /// It did not run this time.

@@ -2,8 +2,25 @@
 
 use serde_json::{Value, json};
 
-/// Rules of the devices controller, in order: nothing, then making any node, then using these.
-pub(super) fn rules() -> Value {
+use crate::grant::Device;
+
+/// The nodes that are made beside the usual ones.
+pub(super) fn nodes(granted: &[Device]) -> Value {
+    let node = |device: &Device| {
+        json!({
+            "path": device.path, "type": kind(device), "major": device.major, "minor": device.minor,
+            "fileMode": device.mode, "uid": device.uid, "gid": device.gid,
+        })
+    };
+    granted.iter().map(node).collect()
+}
+
+fn kind(device: &Device) -> &'static str {
+    if device.block { "b" } else { "c" }
+}
+
+/// Rules of the devices controller, in order: nothing, then making any node, then using these and what was granted.
+pub(super) fn rules(granted: &[Device]) -> Value {
     let usable = [
         (1, Some(3)), // null
         (1, Some(5)), // zero
@@ -27,5 +44,8 @@ pub(super) fn rules() -> Value {
         }
         rules.push(rule);
     }
+    rules.extend(granted.iter().map(
+        |device| json!({ "allow": true, "type": kind(device), "major": device.major, "minor": device.minor, "access": device.access }),
+    ));
     Value::Array(rules)
 }

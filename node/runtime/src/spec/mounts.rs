@@ -44,6 +44,9 @@ pub(super) fn mounts(record: &Record, paths: HostPaths<'_>) -> Result<Value, Spe
     for mount in &spec.mounts {
         all.push(user_mount(mount)?);
     }
+    for mount in &record.edits.mounts {
+        all.push(json!({ "destination": mount.target, "type": "bind", "source": mount.source, "options": mount.options }));
+    }
     Ok(Value::Array(all))
 }
 

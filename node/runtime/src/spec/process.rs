@@ -49,7 +49,7 @@ fn arguments(spec: &ContainerSpec, image: &ImageSettings) -> Result<Vec<String>,
 /// Later entries win; the order is that of the first appearance.
 fn environment(record: &Record, home: &str) -> Vec<String> {
     let mut all = vec![DEFAULT_PATH.to_owned(), format!("HOSTNAME={}", record.hostname), format!("HOME={home}")];
-    for entry in record.image.env.iter().chain(&record.config.spec.container.env) {
+    for entry in record.image.env.iter().chain(&record.config.spec.container.env).chain(&record.edits.env) {
         // Neither `=x` nor a NUL can be in an environment; a name alone is an empty value's absence and is left out, as docker does.
         let Some((name, _)) = entry.split_once('=') else { continue };
         if name.is_empty() || entry.contains('\0') {

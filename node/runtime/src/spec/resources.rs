@@ -7,6 +7,7 @@ use cluster_types::{Limits, NetworkMode, TaskSpec, Ulimit};
 use serde_json::{Value, json};
 
 use super::{SpecError, devices};
+use crate::grant::Device;
 
 /// Length of a CPU accounting period, in microseconds (Docker's and the kernel's default).
 const CPU_PERIOD: u64 = 100_000;
@@ -15,8 +16,8 @@ const CPU_PERIOD: u64 = 100_000;
 const MIN_CPU_QUOTA: u64 = 1_000;
 
 /// Resources of the control group; a zero limit is no limit.
-pub(super) fn resources(limits: &Limits) -> Value {
-    let mut resources = json!({ "devices": devices::rules() });
+pub(super) fn resources(limits: &Limits, granted: &[Device]) -> Value {
+    let mut resources = json!({ "devices": devices::rules(granted) });
     if limits.memory > 0 {
         // Memory and swap together: no swap beyond the limit, as for a swarm service.
         let bytes = i64::try_from(limits.memory).unwrap_or(i64::MAX);

@@ -23,6 +23,7 @@ fn record(spec: TaskSpec, image: ImageSettings) -> Record {
             spec: Arc::new(spec),
             ports: Vec::new(),
             addresses: Vec::new(),
+            generic: Default::default(),
         },
         image_id: "sha256:0".to_owned(),
         image,
@@ -35,6 +36,8 @@ fn record(spec: TaskSpec, image: ImageSettings) -> Record {
         log: LogLimits::default(),
         ports: Vec::new(),
         boot: "b".to_owned(),
+        checks: Default::default(),
+        edits: Default::default(),
     }
 }
 

@@ -9,9 +9,9 @@ use async_trait::async_trait;
 use cluster_runtime::spec::ImageSettings;
 use cluster_runtime::{
     ContainerConfig, ContainerEvent, EmbeddedConfig, EmbeddedRuntime, ImageHold, ImageSource, LocalImage, LogLimits, LogLine, LogOptions,
-    LogStream, Runtime, RuntimeError, ShimCommand,
+    LogStream, ProbeOutcome, Runtime, RuntimeError, ShimCommand,
 };
-use cluster_types::{ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskAddress, TaskId, TaskSpec};
+use cluster_types::{Check, ContainerPhase, ContainerSpec, NetworkMode, Observed, ServiceId, TaskAddress, TaskId, TaskSpec};
 use futures::StreamExt as _;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -109,6 +109,7 @@ impl Host {
             spec: Arc::new(spec),
             ports: vec![],
             addresses: self.addresses.clone(),
+            generic: Default::default(),
         }
     }
 
@@ -233,6 +234,9 @@ impl Runtime for WithoutNetwork {
     }
     async fn remove(&self, task: TaskId) -> Result<(), RuntimeError> {
         self.0.remove(task).await
+    }
+    async fn probe(&self, task: TaskId, check: Check) -> Result<ProbeOutcome, RuntimeError> {
+        self.0.probe(task, check).await
     }
     async fn observe(&self, task: TaskId) -> Result<Observed, RuntimeError> {
         self.0.observe(task).await

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use cluster_runtime::conformance::{SuiteImages, conformance};
 use cluster_runtime::{EmbeddedRuntime, Runtime, RuntimeError};
-use cluster_types::{ContainerPhase, ContainerSpec, Mount, MountKind, TaskId, TaskSpec};
+use cluster_types::{ContainerPhase, ContainerSpec, HealthSpec, HealthTest, Mount, MountKind, TaskId, TaskSpec};
 
 use super::fixture::Host;
 
 /// Runs until the stop signal comes, and says when it is ready for it.
 const WAITS: &str = "trap 'echo stopped; exit 9' TERM; echo ready; while :; do sleep 0.1; done";
+
+fn check(line: &str) -> HealthSpec {
+    HealthSpec { test: HealthTest::CmdShell(line.to_owned()), ..HealthSpec::default() }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_does_what_every_runtime_does() {
@@ -26,6 +30,12 @@ async fn it_does_what_every_runtime_does() {
         exits: spec("exit 7"),
         talker: spec("echo one; echo two; echo three >&2; exec sleep 1000"),
         stubborn: ContainerSpec { init: false, ..spec("trap '' TERM; while :; do sleep 1; done") },
+        unhealthy: ContainerSpec { health: check("echo no; exit 1"), ..spec("exec sleep 1000") },
+        hanging: ContainerSpec {
+            health: check("exit 0"),
+            readiness: Some(HealthSpec { timeout: Some(Duration::from_millis(300)), ..check("trap '' TERM; sleep 1000") }),
+            ..spec("exec sleep 1000")
+        },
         missing: ContainerSpec { image: "nothing/here".to_owned(), ..ContainerSpec::default() },
     };
     let runtime: Arc<dyn Runtime> = Arc::new(super::fixture::WithoutNetwork(host.runtime().clone()));

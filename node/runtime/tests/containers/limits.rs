@@ -1,5 +1,6 @@
 //! Limits that the kernel holds a container to.
 
+use cluster_runtime::Runtime as _;
 use cluster_types::{Limits, Ulimit};
 
 use super::fixture::Host;
@@ -51,4 +52,30 @@ async fn process_limits_and_kernel_parameters_are_set() {
         })
         .await;
     assert_eq!(text, "1000\n2000\n77\n99\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn granted_resources_are_named_and_their_devices_can_be_used() {
+    let host = Host::new().await;
+    // A device that no container has by itself; reading it gives nothing, and is refused where it is not granted.
+    let device = ["/dev/loop-control", "/dev/fuse", "/dev/net/tun"].into_iter().find(|path| std::path::Path::new(path).exists());
+    let Some(device) = device else { return };
+    let script = format!("env | grep RESOURCE | sort; [ -c {device} ] && (: < {device}) && echo opened");
+    let mut config = host.config_of(&script, |_| {});
+    config.generic = [("gpu".to_owned(), vec![device.to_owned()]), ("slot".to_owned(), vec!["1".to_owned(), "2".to_owned()])].into();
+    host.runtime().prepare(&config).await.unwrap();
+    host.runtime().start(config.task).await.unwrap();
+    host.ended(config.task).await;
+    let expected = format!(
+        "CLUSTER_RESOURCE_GPU={device}\nCLUSTER_RESOURCE_SLOT=1,2\nDOCKER_RESOURCE_GPU={device}\nDOCKER_RESOURCE_SLOT=1,2\nopened\n"
+    );
+    assert_eq!(host.output(config.task).await, expected);
+    host.runtime().remove(config.task).await.unwrap();
+    let (text, _) = host.run(&script, |_| {}).await;
+    assert_eq!(text, "");
+    let mut missing = host.config_of("true", |_| {});
+    missing.generic = [("gpu".to_owned(), vec!["vendor.com/gpu=9".to_owned()])].into();
+    let error = host.runtime().prepare(&missing).await.unwrap_err().to_string();
+    assert!(error.contains("no CDI device vendor.com/gpu=9"), "{error}");
+    host.assert_clean();
 }

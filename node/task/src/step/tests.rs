@@ -19,6 +19,7 @@ fn assignment(desired: DesiredState) -> TaskAssignment {
         spec: Arc::new(TaskSpec::default()),
         ports: Vec::new(),
         addresses: Vec::new(),
+        generic: BTreeMap::new(),
     }
 }
 
