@@ -1,7 +1,7 @@
 //! What a node says of its tasks and of its data path, on its way into the log.
 
 use cluster_api::pb;
-use cluster_types::limits::ERROR_BYTES;
+use cluster_types::limits::{ERROR_BYTES, OUTPUT_BYTES, PROBE_BYTES};
 use cluster_types::{Change, NodeNetwork, NodeStep, TaskId, TaskStatus};
 
 use super::Session;
@@ -33,8 +33,8 @@ impl Session {
             Err(error) => return tracing::warn!(%node, %error, "described its data path in words that cannot be read"),
         };
         network.conflicts.truncate(CONFLICTS);
-        network.trouble.as_mut().map(shorten);
-        network.repaired.as_mut().map(shorten);
+        network.trouble.as_mut().map(|text| cut(text, ERROR_BYTES));
+        network.repaired.as_mut().map(|text| cut(text, ERROR_BYTES));
         // The last one may not be in the state yet.
         let view = self.core.raft.view();
         let known = self.described.as_ref().or_else(|| view.node(node).map(|node| &node.network));
@@ -51,13 +51,15 @@ fn read(report: pb::TaskReport) -> Result<(TaskId, TaskStatus), cluster_api::Fie
     let task =
         report.task.parse().map_err(|error: cluster_types::id::InvalidId| cluster_api::FieldError::new("task", error.to_string()))?;
     let mut status = TaskStatus::try_from(report.status.ok_or_else(|| missing("status"))?)?;
-    shorten(&mut status.message);
-    status.error.as_mut().map(shorten);
+    cut(&mut status.message, ERROR_BYTES);
+    status.error.as_mut().map(|text| cut(text, ERROR_BYTES));
+    status.output.as_mut().map(|text| cut(text, OUTPUT_BYTES));
+    status.health.as_mut().map(|health| cut(&mut health.output, PROBE_BYTES));
     Ok((task, status))
 }
 
-fn shorten(text: &mut String) {
-    if text.len() > ERROR_BYTES {
-        text.truncate(text.floor_char_boundary(ERROR_BYTES));
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
     }
 }
