@@ -84,6 +84,9 @@ fn advance(draft: &mut Draft<'_>, service: &Service) {
 
 fn look<'a>(draft: &mut Draft<'_>, service: &Service, slot: Slot<'a>) -> Turn<'a> {
     let is_updated = || if is_in_update(service, slot) { Turn::Moves } else { Turn::Rests };
+    if stays_alone(draft, slot) {
+        return is_updated();
+    }
     let live: Vec<&Arc<Task>> = slot.wanted().filter(|task| is_live(task)).collect();
     let (leaving, staying): (Vec<_>, Vec<_>) = live.into_iter().partition(|task| leaves(draft, task));
     if leaving.is_empty() {
@@ -108,6 +111,13 @@ fn look<'a>(draft: &mut Draft<'_>, service: &Service, slot: Slot<'a>) -> Turn<'a
         Some(_) => Turn::Rests,
         None => Turn::Waits(slot, kept),
     }
+}
+
+/// The common case, which must cost nothing.
+fn stays_alone(draft: &Draft<'_>, slot: Slot<'_>) -> bool {
+    let mut wanted = slot.wanted();
+    let first = wanted.next();
+    wanted.next().is_none() && first.is_none_or(|task| !leaves(draft, task))
 }
 
 /// Whether a running update has the slot in flight: its task of the new spec, in place of another, takes no traffic yet.

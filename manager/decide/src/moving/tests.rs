@@ -252,6 +252,21 @@ fn a_scale_down_takes_what_is_in_move() {
 }
 
 #[test]
+fn a_scale_down_takes_what_is_to_move_before_it_is_moved() {
+    let mut bed = Testbed::new(3);
+    let web = bed.create(1, spec("web", 3));
+    bed.settle();
+    drain(&mut bed, 1);
+    bed.update(web, |spec| spec.mode = ServiceMode::Replicated { replicas: 2 });
+    bed.settle();
+    assert_eq!(bed.running(web).into_keys().collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(
+        bed.events.iter().filter(|event| event.kind == EventKind::Created && event.object.key().kind() == ObjectKind::Task).count(),
+        3
+    );
+}
+
+#[test]
 fn a_paused_update_does_not_go_on_by_a_drain() {
     let mut bed = Testbed::new(3);
     let web = bed.create(1, spec("web", 3));

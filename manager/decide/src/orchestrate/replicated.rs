@@ -1,7 +1,7 @@
 //! The slots of a replicated service.
 //!
 //! New tasks take the slots that lost theirs, then the lowest free numbers. Scaling down removes first, as swarm does: slots without a node
-//! or with several tasks, then the last ones of the node that has most of the service, then those that do not run, then the highest number.
+//! or with several tasks or whose task is to leave its node, then the last ones of the node that has most of the service, then those that do not run, then the highest number.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use cluster_types::{DesiredState, NodeId, Service, TaskState};
 
 use super::remove_all;
 use crate::draft::{Draft, NewTask};
+use crate::moving;
 use crate::slots::Slot;
 
 /// Makes the number of filled slots `replicas`.
@@ -21,7 +22,7 @@ pub(super) fn fit(draft: &mut Draft<'_>, service: &Service, replicas: u64) {
     let (again, forgotten) = vacated.split_at(missing.min(vacated.len()));
     refill(draft, service, again);
     add(draft, service, filled.iter().chain(again).map(|slot| slot.place().slot).collect(), missing - again.len());
-    for slot in forgotten.iter().chain(&superfluous(filled, replicas)) {
+    for slot in forgotten.iter().chain(&superfluous(draft, filled, replicas)) {
         remove_all(draft, slot.0);
     }
 }
@@ -50,22 +51,22 @@ fn add(draft: &mut Draft<'_>, service: &Service, mut taken: BTreeSet<u64>, count
 }
 
 /// The slots beyond the `keep` that are most worth keeping.
-fn superfluous(mut filled: Vec<Slot<'_>>, keep: usize) -> Vec<Slot<'_>> {
+fn superfluous<'a>(draft: &Draft<'_>, mut filled: Vec<Slot<'a>>, keep: usize) -> Vec<Slot<'a>> {
     if filled.len() <= keep {
         return Vec::new();
     }
     filled.sort_by_key(|slot| (!runs(*slot), slot.place().slot));
     let mut seen = BTreeMap::new();
-    let mut ranked: Vec<(u64, Slot<'_>)> = filled.into_iter().map(|slot| (rank(slot, &mut seen), slot)).collect();
+    let mut ranked: Vec<(u64, Slot<'a>)> = filled.into_iter().map(|slot| (rank(draft, slot, &mut seen), slot)).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().skip(keep).map(|(_, slot)| slot).collect()
 }
 
-/// How many better slots share its node; a slot without a node or with several tasks ranks last.
-fn rank(slot: Slot<'_>, seen: &mut BTreeMap<NodeId, u64>) -> u64 {
+/// How many better slots share its node; a slot without a node, with several tasks or with one that leaves ranks last.
+fn rank(draft: &Draft<'_>, slot: Slot<'_>, seen: &mut BTreeMap<NodeId, u64>) -> u64 {
     let mut wanted = slot.wanted();
     let (Some(task), None) = (wanted.next(), wanted.next()) else { return u64::MAX };
-    let Some(node) = task.node else { return u64::MAX };
+    let Some(node) = task.node.filter(|_| !moving::leaves(draft, task)) else { return u64::MAX };
     let better = seen.entry(node).or_insert(0);
     *better += 1;
     *better
