@@ -158,6 +158,8 @@ impl Index<Network> for NetworkNames {
 pub(crate) struct Places {
     slots: OrdSet<(ServiceId, u64, TaskId)>,
     nodes: OrdSet<(NodeId, TaskId)>,
+    /// How many tasks each node has: every pass asks which nodes there are, and jumping through the tasks would cost it most of its time.
+    counts: OrdMap<NodeId, u32>,
 }
 
 const FIRST: TaskId = TaskId::from_bits(0);
@@ -186,11 +188,16 @@ impl Places {
         std::iter::successors(first, move |service| self.slots.range(beyond(*service)).next().map(|(service, _, _)| *service))
     }
 
-    /// Every node that has a task, each once. Jumps from node to node.
+    /// Every node that has a task, each once.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        let first = self.nodes.get_min().map(|(node, _)| *node);
-        let beyond = |node: NodeId| (Bound::Excluded((node, LAST)), Bound::Unbounded);
-        std::iter::successors(first, move |node| self.nodes.range(beyond(*node)).next().map(|(node, _)| *node))
+        self.counts.keys().copied()
+    }
+
+    fn release(&mut self, node: NodeId) {
+        match self.counts.get_mut(&node) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => drop(self.counts.remove(&node)),
+        }
     }
 }
 
@@ -199,6 +206,7 @@ impl Index<Task> for Places {
         self.slots.insert((task.service, task.slot, task.id));
         if let Some(node) = task.node {
             self.nodes.insert((node, task.id));
+            *self.counts.entry(node).or_default() += 1;
         }
     }
 
@@ -206,6 +214,7 @@ impl Index<Task> for Places {
         self.slots.remove(&(task.service, task.slot, task.id));
         if let Some(node) = task.node {
             self.nodes.remove(&(node, task.id));
+            self.release(node);
         }
     }
 
