@@ -298,6 +298,11 @@ impl<'a> Draft<'a> {
         self.push(Change::Service(service, ServiceStep::Update(status)));
     }
 
+    /// A service goes back to an earlier spec: what is left of this pass does not see that.
+    pub(crate) fn roll_back(&mut self, service: ServiceId, step: ServiceStep) {
+        self.push(Change::Service(service, step));
+    }
+
     /// Takes a change into the plan and shows it to the later steps.
     pub(crate) fn push(&mut self, change: Change) {
         match &change {
