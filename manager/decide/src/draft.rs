@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use cluster_state::View;
 use cluster_types::{
-    Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep, Task,
-    TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus,
+    Author, Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep,
+    Task, TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus, Version,
 };
 
 use crate::allocate::pools::Pools;
@@ -46,7 +46,7 @@ pub(crate) struct Draft<'a> {
 /// One change of the plan. A creation is looked up at the end: later steps are folded into it.
 enum Step {
     Create(TaskId),
-    Change(Change),
+    Change(Box<Change>),
 }
 
 /// What a decider says of a task that it makes; the rest is the service's.
@@ -97,7 +97,7 @@ impl<'a> Draft<'a> {
         let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
         let steps = self.steps.into_iter().filter_map(|step| match step {
             Step::Create(id) => create(id),
-            Step::Change(change) => Some(change),
+            Step::Change(change) => Some(*change),
         });
         Plan { changes: self.blocks.into_iter().chain(steps).collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
     }
@@ -298,9 +298,9 @@ impl<'a> Draft<'a> {
         self.push(Change::Service(service, ServiceStep::Update(status)));
     }
 
-    /// A service goes back to an earlier spec: what is left of this pass does not see that.
-    pub(crate) fn roll_back(&mut self, service: ServiceId, step: ServiceStep) {
-        self.push(Change::Service(service, step));
+    /// A service goes back to an earlier spec. What is left of this pass does not see that.
+    pub(crate) fn roll_back(&mut self, service: &Service, to: Version, author: Author) {
+        self.push(Change::Service(service.id, ServiceStep::RollBack { from: service.spec_version, to, author }));
     }
 
     /// Takes a change into the plan and shows it to the later steps.
@@ -324,7 +324,7 @@ impl<'a> Draft<'a> {
             // Users' changes: no decider makes them.
             Change::Create(_) | Change::Update { .. } | Change::Remove { .. } => {}
         }
-        self.steps.push(Step::Change(change));
+        self.steps.push(Step::Change(Box::new(change)));
     }
 
     fn push_new(&mut self, task: Arc<Task>) {

@@ -21,7 +21,7 @@ mod stale;
 mod survey;
 mod verdict;
 
-use cluster_types::{Author, ObjectKey, Service, ServiceId, ServiceStep, UpdateConfig, UpdateStatus, Version};
+use cluster_types::{Author, ObjectKey, Service, ServiceId, UpdateConfig, UpdateStatus, Version};
 
 use self::course::Course;
 use self::stale::Staleness;
@@ -46,7 +46,9 @@ fn look(draft: &mut Draft<'_>, service: &Service) {
     let mut survey = Survey::new(&status, config);
     let mut staleness = Staleness::new(service);
     for slot in slots.iter() {
-        replace::release_held(draft, service, slot);
+        if replace::release_held(draft, service, slot) {
+            survey.progressed = draft.now;
+        }
         survey.add(draft, &mut staleness, slot);
     }
     if !kind.is_live(!survey.stale.is_empty()) {
@@ -88,7 +90,7 @@ fn store(draft: &mut Draft<'_>, service: &Service, status: UpdateStatus) {
 fn roll_back(draft: &mut Draft<'_>, service: &Service, to: Version, why: String) {
     note(draft, service.id, format!("the update is rolled back: {why}"));
     let author = Author { by: "rollout".to_owned(), message: why };
-    draft.roll_back(service.id, ServiceStep::RollBack { from: service.spec_version, to, author });
+    draft.roll_back(service, to, author);
 }
 
 fn note(draft: &mut Draft<'_>, service: ServiceId, text: String) {

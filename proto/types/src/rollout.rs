@@ -129,7 +129,7 @@ pub struct UpdateStatus {
     /// Failures up to this log index are forgiven: where it began, or was resumed.
     #[serde(default)]
     pub forgiven: Version,
-    /// Tasks made until then that do not run are no longer waited for: the progress deadline passed, and that was borne.
+    /// Tasks made before that do not run are no longer waited for: the progress deadline passed, and that was borne.
     #[serde(default)]
     pub given_up: Timestamp,
     /// The log index at which a user last steered it. Set by apply, which refuses a status that has not seen it.

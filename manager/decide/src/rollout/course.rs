@@ -36,15 +36,15 @@ impl Kind {
 impl Course {
     pub(super) fn of(draft: &Draft<'_>, service: &Service) -> Self {
         let Some(update) = &service.update else { return Self { status: begun(draft, service), kind: Kind::IfStale } };
-        let of_target = update.target == service.spec_version;
+        if update.target != service.spec_version && !is_alike(draft, service, update.target, &service.spec) {
+            let kind = if update.state.is_completed() { Kind::IfStale } else { Kind::TakesOver };
+            return Self { status: begun(draft, service), kind };
+        }
+        // Scaling and the like: what is done stays done, what is paused stays paused.
+        let same = UpdateStatus { target: service.spec_version, ..update.clone() };
         match update.state.is_completed() {
-            true if of_target => Self { status: again(draft, update), kind: Kind::IfStale },
-            true => Self { status: begun(draft, service), kind: Kind::IfStale },
-            // Scaling and the like: what is done stays done, what is paused stays paused.
-            false if of_target || is_alike(draft, service, update.target, &service.spec) => {
-                Self { status: UpdateStatus { target: service.spec_version, ..update.clone() }, kind: Kind::Ongoing }
-            }
-            false => Self { status: begun(draft, service), kind: Kind::TakesOver },
+            true => Self { status: again(draft, same), kind: Kind::IfStale },
+            false => Self { status: same, kind: Kind::Ongoing },
         }
     }
 }
@@ -68,7 +68,7 @@ fn begun(draft: &Draft<'_>, service: &Service) -> UpdateStatus {
 }
 
 /// The same update once more: places have turned up that it could not reach, such as those of nodes that took no tasks.
-fn again(draft: &Draft<'_>, update: &UpdateStatus) -> UpdateStatus {
+fn again(draft: &Draft<'_>, update: UpdateStatus) -> UpdateStatus {
     let index = draft.view.index();
     let (state, message) = match update.state.is_rollback() {
         true => (UpdateState::RollbackStarted, "rollback in progress"),
@@ -86,7 +86,7 @@ fn again(draft: &Draft<'_>, update: &UpdateStatus) -> UpdateStatus {
         promoted: true,
         counted: index,
         forgiven: index,
-        ..update.clone()
+        ..update
     }
 }
 

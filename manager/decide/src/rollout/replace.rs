@@ -48,14 +48,24 @@ pub(super) fn why_stop_first(draft: &Draft<'_>, service: &Service, config: Updat
     is_full.then(|| format!("each node has its {} tasks of the service", placement.max_per_node))
 }
 
-/// Lets a held task run once no other task of its place is left, or the last one has had its time to stop.
-pub(super) fn release_held(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
-    let Some(held) = slot.wanted().find(|task| task.desired == DesiredState::Ready && task.not_before.is_none()) else { return };
+/// Whether a new task waits for the old one of its place to end: no longer than [`stop_limit`], so the progress deadline does not run.
+pub(super) fn is_held(task: &Task) -> bool {
+    task.desired == DesiredState::Ready && task.not_before.is_none()
+}
+
+/// Lets a held task run once no other task of its place is left, or the last one has had its time to stop. Whether it did.
+pub(super) fn release_held(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) -> bool {
+    let Some(held) = slot.wanted().find(|task| is_held(task)) else { return false };
     let others = slot.0.iter().filter(|task| task.id != held.id && still_there(draft, task));
-    let limit = others.map(|task| stop_limit(draft, task)).max();
-    match limit {
-        Some(at) if at > draft.now => draft.wake(at, service.id),
-        Some(_) | None => draft.desire(held, DesiredState::Running),
+    match others.map(|task| stop_limit(draft, task)).max() {
+        Some(at) if at > draft.now => {
+            draft.wake(at, service.id);
+            false
+        }
+        Some(_) | None => {
+            draft.desire(held, DesiredState::Running);
+            true
+        }
     }
 }
 

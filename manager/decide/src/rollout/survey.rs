@@ -77,7 +77,7 @@ impl<'a> Survey<'a> {
         } else if has_failed {
             self.lost.push(Arc::clone(newest));
         } else if self.is_made_by_update(draft, staleness, slot) {
-            let is_given_up = newest.meta.created <= self.given_up;
+            let is_given_up = newest.meta.created < self.given_up;
             if is_given_up { &mut self.lost } else { &mut self.waiting }.push(Arc::clone(newest));
         }
     }

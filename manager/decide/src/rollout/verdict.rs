@@ -2,8 +2,8 @@
 
 use cluster_types::{FailureAction, Service, UpdateConfig, UpdateState, UpdateStatus, Version};
 
-use super::explain;
 use super::survey::Survey;
+use super::{explain, replace};
 use crate::draft::Draft;
 
 /// What follows.
@@ -78,7 +78,7 @@ fn overdue(
     status: &mut UpdateStatus,
     survey: &mut Survey<'_>,
 ) -> Option<String> {
-    let first = survey.waiting.first().filter(|_| status.state.is_running())?;
+    let first = survey.waiting.iter().find(|task| !replace::is_held(task)).filter(|_| status.state.is_running())?;
     let deadline = status.progressed.plus(config.progress_deadline);
     if deadline > draft.now {
         draft.wake(deadline, service.id);

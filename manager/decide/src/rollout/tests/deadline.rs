@@ -74,6 +74,27 @@ fn a_task_that_never_gets_ready_is_waited_for_until_the_deadline() {
     assert_eq!(message, format!("update paused: no progress for 600 s: web.1 is not ready on node-{node}: connection refused"));
 }
 
+/// The time that an old task takes to stop is no lack of progress.
+#[test]
+fn a_task_that_may_take_long_to_stop_does_not_run_into_the_deadline() {
+    let (mut bed, web) = settled(2, 2, |spec| {
+        (spec.update.progress_deadline, spec.task.container.stop_grace) = (Duration::from_secs(20), Duration::from_secs(300));
+    });
+    image(&mut bed, web, "web:2");
+    bed.pass();
+    let (old, began) = (bed.view().tasks_of_service(web).find(|task| !task.is_wanted()).cloned().unwrap(), bed.now);
+    let new = bed.wanted(web).into_iter().find(|task| task.slot == old.slot).unwrap();
+    bed.end(new.id, TaskState::Ready);
+    for _ in 0..25 {
+        bed.pass();
+        bed.advance(Duration::from_secs(10));
+        assert_eq!(state(&bed, web), Some(UpdateState::Updating), "{}", status(&bed, web).message);
+    }
+    bed.end(old.id, TaskState::Shutdown);
+    bed.settle();
+    assert!(all_run(&bed, web, "web:2", 2) && bed.now.since(began) > Duration::from_secs(250));
+}
+
 #[test]
 fn a_resumed_update_has_the_whole_time_again() {
     let (mut bed, web) = settled(1, 2, |_| ());

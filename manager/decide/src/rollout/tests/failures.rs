@@ -27,9 +27,7 @@ fn the_first_failure_pauses_an_update_and_the_message_says_what_happened() {
     let (node, status) = (task.node.unwrap().bits(), status(&bed, web));
     let expected = format!("update paused: web.1 failed 3 s after its start on node-{node}: exit code 1 (last output: no  database)");
     assert_eq!((status.state, status.message, status.failed), (UpdateState::Paused, expected, 1));
-    bed.settle();
-    assert_eq!(state(&bed, web), Some(UpdateState::Paused));
-    assert!(running(&bed, web, "web:1").len() == 1, "slot 2 was taken on before the failure, slot 3 never");
+    assert_eq!(running(&bed, web, "web:1").len(), 2, "the failure was seen before the next slot was taken on");
 }
 
 #[test]
@@ -39,7 +37,7 @@ fn an_image_that_cannot_be_had_pauses_at_once_and_the_other_old_tasks_serve() {
     image(&mut bed, web, "web:2");
     live_until(&mut bed, |bed| state(bed, web) == Some(UpdateState::Paused));
     assert!(status(&bed, web).message.starts_with("update paused: web.1 could not start on node-"), "{}", status(&bed, web).message);
-    for _ in 0..2_000 {
+    for _ in 0..1_000 {
         bed.pass();
         bed.agents();
         bed.advance(Duration::from_millis(500));
@@ -108,10 +106,10 @@ fn a_failure_in_the_last_monitor_period_is_seen() {
 fn a_share_of_failed_places_is_borne_and_a_place_counts_once() {
     let (mut bed, web) = settled(2, 4, |spec| spec.update.max_failure_ratio = Ratio(250));
     image(&mut bed, web, "web:2");
-    for _ in 0..5_000 {
+    for _ in 0..1_000 {
         bed.pass();
         bed.agents();
-        bed.advance(Duration::from_millis(200));
+        bed.advance(Duration::from_secs(1));
         let looping = bed.wanted(web).into_iter().find(|task| task.slot == 1 && image_of(&bed, task) == "web:2");
         if let Some(task) = looping.filter(|task| task.status.state == TaskState::Running) {
             bed.end(task.id, TaskState::Failed);
@@ -130,7 +128,7 @@ fn more_failures_than_are_borne_pause_the_update() {
     image(&mut bed, web, "web:2");
     live_until(&mut bed, |bed| state(bed, web) == Some(UpdateState::Paused));
     assert_eq!(status(&bed, web).failed, 2);
-    assert!(running(&bed, web, "web:1").len() >= 1);
+    assert!(!running(&bed, web, "web:1").is_empty());
 }
 
 #[test]
