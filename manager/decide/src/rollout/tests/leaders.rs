@@ -102,7 +102,8 @@ fn stays_within(bed: &Testbed, web: ServiceId, target: &str, (most, floor): (usi
     assert!(running.len() >= floor, "{running:?} run, the floor is {floor}");
 }
 
-/// One turn, in which the leader may fall: before, in the middle of, or after its plan. When nothing moves, time jumps to the next moment.
+/// One turn, in which the leader may fall: before, in the middle of, or after its plan. When nothing is
+/// left to move, time jumps to the next moment.
 fn turn(bed: &mut Testbed, fall: u8) {
     let planned = match fall {
         0..=3 => {
@@ -115,7 +116,7 @@ fn turn(bed: &mut Testbed, fall: u8) {
         }
         _ => !bed.pass().changes.is_empty(),
     };
-    let reported = fall.is_multiple_of(2) && bed.agents();
+    let reported = !fall.is_multiple_of(2) || bed.agents();
     match bed.wake_at.filter(|at| *at > bed.now) {
         Some(at) if !planned && !reported => bed.now = at,
         Some(_) | None => bed.advance(Duration::from_millis(10)),
