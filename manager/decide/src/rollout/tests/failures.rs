@@ -101,12 +101,14 @@ fn a_failure_in_the_last_monitor_period_is_seen() {
     assert_eq!(state(&bed, web), Some(UpdateState::Paused));
 }
 
-/// One place loops through failures for as long as there is history and longer; that is one failed place.
+/// One place loops through failures while the update goes on, for longer than there is history; that is one failed place.
 #[test]
 fn a_share_of_failed_places_is_borne_and_a_place_counts_once() {
-    let (mut bed, web) = settled(2, 4, |spec| spec.update.max_failure_ratio = Ratio(250));
+    let (mut bed, web) = settled(2, 4, |spec| {
+        (spec.update.max_failure_ratio, spec.update.delay) = (Ratio(250), Duration::from_secs(400));
+    });
     image(&mut bed, web, "web:2");
-    for _ in 0..1_000 {
+    for _ in 0..1_500 {
         bed.pass();
         bed.agents();
         bed.advance(Duration::from_secs(1));
