@@ -35,6 +35,9 @@ pub(crate) struct Daemon {
     /// Registry (HOST[:PORT]) that may be spoken to without TLS
     #[arg(long, value_name = "REGISTRY", env = "CLUSTER_INSECURE_REGISTRIES", value_delimiter = ',')]
     insecure_registry: Vec<String>,
+    /// Generic resource of this machine: KIND=NAME for each instance, or KIND=NUMBER
+    #[arg(long, value_name = "KIND=NAME", env = "CLUSTER_GENERIC_RESOURCES", value_delimiter = ',')]
+    generic_resource: Vec<String>,
     /// How long a node certificate is valid, in seconds
     #[arg(long, value_name = "SECONDS", env = "CLUSTER_CERTIFICATE_SECONDS", hide = true)]
     certificate_seconds: Option<u64>,
@@ -81,6 +84,7 @@ impl Daemon {
             runtime: self.runtime.map(runtime),
             log_format: self.log_format.map(format),
             insecure_registries: Some(self.insecure_registry).filter(|registries| !registries.is_empty()),
+            generic_resources: Some(self.generic_resource).filter(|resources| !resources.is_empty()),
             certificate_seconds: self.certificate_seconds,
         }
     }

@@ -51,7 +51,8 @@ impl Join {
 
 /// `  ok    reach 10.0.0.1:4740        3 ms`.
 fn line(check: &pb::JoinResponse) -> String {
-    format!("  ok    {:<28} {}", check.check, check.result).trim_end().to_owned()
+    let word = if check.skipped { "skip" } else { "ok" };
+    format!("  {word:<5} {:<28} {}", check.check, check.result).trim_end().to_owned()
 }
 
 /// The word for a role's number.

@@ -75,9 +75,8 @@ pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceVie
         labels: [("team".into(), "shop".into())].into(),
         task: TaskSpec { container, networks: vec![attachment], ..TaskSpec::default() },
         mode,
-        update: UpdateConfig::default(),
         ports: vec![port(80, 0, PublishMode::Ingress), port(90, 9090, PublishMode::Host)],
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     };
     let endpoint = Endpoint {
         vips: [(NetworkId::from_bits(u128::MAX / 9), "10.210.0.2".parse().unwrap())].into(),

@@ -122,11 +122,14 @@ impl CreateFlags {
         let mut spec = ServiceSpec {
             name: self.name.unwrap_or_else(|| name_from(image, made_up)),
             labels: self.label.into_iter().collect(),
-            task: TaskSpec { container, placement: Placement { constraints: self.constraint, max_per_node: 0 }, ..TaskSpec::default() },
+            task: TaskSpec {
+                container,
+                placement: Placement { constraints: self.constraint, ..Placement::default() },
+                ..TaskSpec::default()
+            },
             mode,
-            update: UpdateConfig::default(),
             ports: self.publish.into_iter().flat_map(|publish| publish.0).collect(),
-            endpoint: EndpointSpec::default(),
+            ..ServiceSpec::default()
         };
         attach(&mut spec.task, &self.network, networks)?;
         self.shared.apply(&mut spec).map_err(Failure::usage)?;

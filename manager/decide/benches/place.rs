@@ -1,6 +1,6 @@
 //! Placement decisions per second: 100,000 waiting tasks on 1,000 nodes (performance.md P6), as one service, a hundred or a thousand; what a
-//! whole pass costs that places them, with their addresses; what one costs when a single task of a full cluster has ended; and what a node's
-//! network view costs. Figures are CPU time.
+//! whole pass costs that places them, with their addresses; what one costs when a single task of a full cluster has ended, or a single one
+//! is made; what an explanation and a preview cost; and what a node's network view costs. Figures are CPU time.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot set up its cluster has nothing to measure")]
 
@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use cluster_decide::liveness::Presence;
 use cluster_decide::network_view::{self, Fabric};
-use cluster_decide::{Dirty, pass, schedule};
+use cluster_decide::plan::{self, Wish};
+use cluster_decide::schedule::{self, Subject};
+use cluster_decide::{Dirty, pass};
 use cluster_state::{State, View};
 use cluster_types::{
-    Author, CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, IdStream, JoinSecret, JoinSecrets,
-    Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec, NodeState, NodeStatus, Object,
-    RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState, TaskStep, Timestamp,
+    Author, CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, GenericPool, GenericPools,
+    IdStream, JoinSecret, JoinSecrets, Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec,
+    NodeState, NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState,
+    TaskStep, Timestamp,
 };
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -75,10 +78,14 @@ fn node(number: u128) -> Change {
     Change::Create(Object::Node(Arc::new(Node {
         meta: Meta::default(),
         id: NodeId::from_bits(number),
-        spec: NodeSpec::default(),
+        spec: NodeSpec {
+            labels: [("zone", number % 3), ("rack", number % 20)].map(|(key, value)| (key.to_owned(), value.to_string())).into(),
+            ..NodeSpec::default()
+        },
         description: NodeDescription {
             hostname: format!("node-{number}"),
             capacity: Reservation { nano_cpus: 64_000_000_000, memory: 512 << 30 },
+            generic: GenericPools::from([("gpu".to_owned(), GenericPool::Count(8))]),
             ..NodeDescription::default()
         },
         status: NodeStatus { state: NodeState::Ready, ..NodeStatus::default() },
@@ -89,14 +96,31 @@ fn node(number: u128) -> Change {
 }
 
 fn service(number: u64, replicas: u64) -> Change {
-    let spec = ServiceSpec {
+    create(number, spec(number, replicas))
+}
+
+fn create(number: u64, spec: ServiceSpec) -> Change {
+    let id = ServiceId::from_bits(u128::from(number));
+    Change::Create(Object::Service(Arc::new(Service::new(id, spec, Author::default()))))
+}
+
+/// With everything that makes placing dear.
+fn choosy(number: u64, replicas: u64) -> ServiceSpec {
+    let mut spec = spec(number, replicas);
+    let wishes = ["service!=service-2", "node.labels.rack==7:20", "node.labels.zone!=1"];
+    spec.task.placement.preferences = ["node.labels.zone", "node.labels.rack"].map(str::to_owned).to_vec();
+    spec.task.placement.affinities = wishes.map(|wish| wish.parse().expect("it is one")).to_vec();
+    spec.task.generic.insert("gpu".to_owned(), 1);
+    spec
+}
+
+fn spec(number: u64, replicas: u64) -> ServiceSpec {
+    ServiceSpec {
         name: format!("service-{number}"),
         task: TaskSpec { reservation: Reservation { nano_cpus: 100_000_000, memory: 64 << 20 }, ..TaskSpec::default() },
         mode: ServiceMode::Replicated { replicas },
         ..ServiceSpec::default()
-    };
-    let id = ServiceId::from_bits(u128::from(number));
-    Change::Create(Object::Service(Arc::new(Service::new(id, spec, Author::default()))))
+    }
 }
 
 /// Tasks of a service that wait for a node.
@@ -182,8 +206,16 @@ fn passes(bench: &mut Criterion<CpuTime>) {
     let mut thousand = Dirty::default();
     apply(&mut few, &mut thousand, waiting);
     let all = cluster(1_000);
+    let made = |spec: ServiceSpec| {
+        let (mut state, mut dirty) = (running.clone(), Dirty::default());
+        apply(&mut state, &mut dirty, vec![create(1_001, spec)]);
+        (state, dirty)
+    };
+    let (plain, wishing) = (made(spec(1_001, 1)), made(choosy(1_001, 1)));
     for (name, state, dirty) in [
         ("one_task_ended_of_100000", &running, dirty),
+        ("makes_and_places_1_of_100001", &plain.0, plain.1),
+        ("makes_and_places_1_choosy_of_100001", &wishing.0, wishing.1),
         ("full_of_100000", &running, Dirty::all()),
         ("places_1000_of_101000", &few, thousand),
         ("places_100000", &all, Dirty::all()),
@@ -194,6 +226,20 @@ fn passes(bench: &mut Criterion<CpuTime>) {
             bench.iter_batched(|| dirty.clone(), |dirty| black_box(pass(&view, NOW, 1, &dirty, &presence)), BatchSize::SmallInput);
         });
     }
+    group.finish();
+}
+
+/// What users ask for now and then.
+fn questions(bench: &mut Criterion<CpuTime>) {
+    let mut group = bench.benchmark_group("questions");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    let view = running(1_000).view();
+    let service = ServiceId::from_bits(1);
+    group.bench_function("why_service_on_1000_nodes", |bench| {
+        bench.iter(|| black_box(schedule::why(&view, NOW, Subject::Service(service))))
+    });
+    let wish = Wish::Update(service, spec(1, 110));
+    group.bench_function("preview_of_10_more_of_100000", |bench| bench.iter(|| black_box(plan::preview(&view, NOW, &wish))));
     group.finish();
 }
 
@@ -215,6 +261,6 @@ fn views(bench: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = Criterion::default().with_measurement(CpuTime);
-    targets = place, passes, views
+    targets = place, passes, questions, views
 }
 criterion_main!(benches);

@@ -1,7 +1,7 @@
-//! Judges placement constraints against a node. Parsing them is in `cluster-types`; called by enforce, orchestrate, rollout and schedule.
+//! Judges placement constraints and platforms against a node. Parsing them is in `cluster-types`; called by enforce, orchestrate, rollout and schedule.
 
 use cluster_types::constraint::ConstraintKey;
-use cluster_types::{Constraint, Node, Role};
+use cluster_types::{Constraint, Node, Placement, Platform, Role};
 
 /// The first constraint that a node does not meet.
 #[must_use]
@@ -22,6 +22,36 @@ pub fn holds(node: &Node, constraint: &Constraint) -> bool {
         ConstraintKey::Label(label) => node.spec.labels.get(label).is_some_and(|value| value.eq_ignore_ascii_case(wanted)),
     };
     equal == constraint.equal
+}
+
+/// What a node has under a key, so that nodes with the same can be counted together: empty for a label that it lacks.
+#[must_use]
+pub fn value(node: &Node, key: &ConstraintKey) -> String {
+    match key {
+        ConstraintKey::Id => node.id.to_string(),
+        ConstraintKey::Hostname => node.description.hostname.to_ascii_lowercase(),
+        ConstraintKey::Role => role(node.spec.role).to_owned(),
+        ConstraintKey::Os => node.description.platform.os.to_ascii_lowercase(),
+        ConstraintKey::Arch => architecture(&node.description.platform.arch),
+        ConstraintKey::Label(label) => node.spec.labels.get(label).map(|value| value.to_ascii_lowercase()).unwrap_or_default(),
+    }
+}
+
+/// Whether what is made for one of the platforms, or for any when none is named, runs on a node. What a platform leaves out may be anything.
+#[must_use]
+pub fn runs_on(node: &Node, platforms: &[Platform]) -> bool {
+    let has = &node.description.platform;
+    let fits = |wanted: &Platform| {
+        (wanted.os.is_empty() || wanted.os.eq_ignore_ascii_case(&has.os))
+            && (wanted.arch.is_empty() || architecture(&wanted.arch) == architecture(&has.arch))
+    };
+    platforms.is_empty() || platforms.iter().any(fits)
+}
+
+/// Whether a node is one that tasks may be on, as far as that does not depend on what else runs there.
+#[must_use]
+pub fn belongs(node: &Node, placement: &Placement) -> bool {
+    unmet(node, &placement.constraints).is_none() && runs_on(node, &placement.platforms)
 }
 
 fn role(role: Role) -> &'static str {
@@ -64,6 +94,18 @@ mod tests {
             assert!(!meets(&node, &yes.replace("==", "!=")), "not {yes}");
         }
         assert!(meets(&node, &format!("node.id=={}", node.id)));
+    }
+
+    #[test]
+    fn a_platform_goes_by_either_name() {
+        let mut node = testbed::node(1);
+        let platform = |os: &str, arch: &str| Platform { os: os.to_owned(), arch: arch.to_owned() };
+        node.description.platform = platform("linux", "x86_64");
+        assert!(runs_on(&node, &[]) && runs_on(&node, &[platform("Linux", "amd64")]) && runs_on(&node, &[platform("linux", "")]));
+        assert!(!runs_on(&node, &[platform("linux", "arm64")]) && !runs_on(&node, &[platform("windows", "amd64")]));
+        assert!(runs_on(&node, &[platform("linux", "aarch64"), platform("linux", "x86_64")]));
+        node.description.platform = Platform::default();
+        assert!(!runs_on(&node, &[platform("linux", "amd64")]), "it has not told its platform");
     }
 
     #[test]

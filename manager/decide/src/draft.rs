@@ -44,9 +44,10 @@ pub(crate) struct Draft<'a> {
 }
 
 /// One change of the plan. A creation is looked up at the end: later steps are folded into it.
+#[expect(clippy::large_enum_variant, reason = "a plan lives for a moment, and a box for each change would cost more than the room")]
 enum Step {
     Create(TaskId),
-    Change(Box<Change>),
+    Change(Change),
 }
 
 /// What a decider says of a task that it makes; the rest is the service's.
@@ -97,7 +98,7 @@ impl<'a> Draft<'a> {
         let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
         let steps = self.steps.into_iter().filter_map(|step| match step {
             Step::Create(id) => create(id),
-            Step::Change(change) => Some(*change),
+            Step::Change(change) => Some(change),
         });
         Plan { changes: self.blocks.into_iter().chain(steps).collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
     }
@@ -142,7 +143,7 @@ impl<'a> Draft<'a> {
         slots
     }
 
-    fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
+    pub(crate) fn tasks_of(&self, service: ServiceId) -> Vec<Arc<Task>> {
         if !self.touched_services.contains(&service) {
             return self.view.tasks_of_service(service).cloned().collect();
         }
@@ -230,6 +231,11 @@ impl<'a> Draft<'a> {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
 
+    /// Services that want room, whether what is free changed or not. They stay on the list only if they are put there again.
+    pub(crate) fn starved(&self) -> &BTreeSet<ServiceId> {
+        &self.dirty.starved
+    }
+
     /// A task of this service found no room.
     pub(crate) fn starve(&mut self, service: ServiceId) {
         self.carry.starved.insert(service);
@@ -265,6 +271,11 @@ impl<'a> Draft<'a> {
 
     /// A new task of the service's current spec.
     pub(crate) fn create(&mut self, service: &Service, new: NewTask) {
+        self.create_of(service, service.spec_version, new);
+    }
+
+    /// A new task of a spec of the service that one of its tasks names.
+    pub(crate) fn create_of(&mut self, service: &Service, spec_version: Version, new: NewTask) {
         let index = self.view.index().0;
         let ids = self.ids.entry(service.id).or_insert_with(|| IdStream::new(index, service.id.bits()));
         let task = Task {
@@ -275,7 +286,7 @@ impl<'a> Draft<'a> {
             not_before: new.not_before,
             failures: new.failures,
             iteration: new.iteration,
-            ..Task::new(ids.next_id(), service.id, service.spec_version, new.slot)
+            ..Task::new(ids.next_id(), service.id, spec_version, new.slot)
         };
         self.push(Change::Create(Object::Task(Arc::new(task))));
     }
@@ -324,7 +335,7 @@ impl<'a> Draft<'a> {
             // Users' changes: no decider makes them.
             Change::Create(_) | Change::Update { .. } | Change::Remove { .. } => {}
         }
-        self.steps.push(Step::Change(Box::new(change)));
+        self.steps.push(Step::Change(change));
     }
 
     fn push_new(&mut self, task: Arc<Task>) {
@@ -405,5 +416,6 @@ fn apply_step(task: &mut Task, step: &TaskStep, now: Timestamp) {
         TaskStep::Due => (task.desired, task.not_before) = (DesiredState::Running, None),
         TaskStep::Report(_, reported) => task.status = reported.clone(),
         TaskStep::Orphan => task.status.state = TaskState::Orphaned,
+        TaskStep::Relocate(relocate) => task.relocate = *relocate,
     }
 }

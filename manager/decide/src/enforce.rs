@@ -1,14 +1,16 @@
 //! Takes tasks off nodes where they can no longer be: lost, removed or drained nodes, and nodes that no longer meet the task's constraints
-//! or have less than is reserved.
+//! or have less than is reserved or was given.
 //!
-//! It only ends them; orchestrate fills the places again, without restart delay. Paused nodes keep what they have.
+//! It only ends them; orchestrate fills the places again, without restart delay. Paused nodes keep what they have. Replicas on a drained
+//! node that can be reached are left to [`crate::moving`].
 
 use std::sync::Arc;
 
-use cluster_types::{Availability, Node, NodeId, NodeState, ObjectKey, Reservation, Task, TaskState};
+use cluster_types::{Availability, Node, NodeId, NodeState, ObjectKey, Reservation, ServiceMode, Task, TaskState};
 
 use crate::constraint;
 use crate::draft::Draft;
+use crate::schedule::Kept;
 
 /// Looks at each node that changed.
 pub(crate) fn step(draft: &mut Draft<'_>) {
@@ -18,7 +20,7 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
             None => clear(draft, id, &tasks, "was removed"),
             Some(node) if node.status.state == NodeState::Down => clear(draft, id, &tasks, "is down"),
             Some(node) => match node.spec.availability {
-                Availability::Drain => clear(draft, id, &tasks, "is drained"),
+                Availability::Drain => leave(draft, id, &tasks),
                 Availability::Active => evict_misfits(draft, &node, &tasks),
                 Availability::Pause => {}
             },
@@ -27,6 +29,12 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
         // that will not end there any more.
         for task in tasks.iter().filter(|task| task.slot == 0 || task.is_wanted() == task.status.state.is_terminal()) {
             draft.touch(task.service);
+        }
+        // A move goes by the nodes of both tasks.
+        for task in tasks.iter().filter(|task| is_live(task)) {
+            if task.relocate || has_company(draft, task) {
+                draft.touch(task.service);
+            }
         }
     }
 }
@@ -48,11 +56,28 @@ fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
     }
 }
 
-/// Ends tasks whose constraints do not hold, and the youngest of those that together reserve more than there is.
+/// Empties a drained node: moving looks at the replicas, all others end here. Those of a service that is gone are removed anyway.
+fn leave(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>]) {
+    let moves = |draft: &Draft<'_>, task: &Task| {
+        is_live(task) && draft.service(task.service).is_none_or(|service| matches!(service.spec.mode, ServiceMode::Replicated { .. }))
+    };
+    let (replicas, others): (Vec<_>, Vec<_>) = tasks.iter().cloned().partition(|task| moves(draft, task));
+    clear(draft, node, &others, "is drained");
+    replicas.iter().for_each(|task| draft.touch(task.service));
+}
+
+/// Whether another task of its slot is wanted.
+fn has_company(draft: &Draft<'_>, task: &Task) -> bool {
+    task.slot > 0 && draft.view.tasks_of_slot(task.service, task.slot).filter(|other| other.is_wanted()).nth(1).is_some()
+}
+
+/// Ends tasks whose constraints do not hold or whose generic resources are gone, and the youngest of those that together reserve more than
+/// there is.
 fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
     let mut live: Vec<&Arc<Task>> = tasks.iter().filter(|task| is_live(task)).collect();
     live.sort_by_key(|task| (task.meta.created, task.id));
     let mut reserved = Reservation::default();
+    let mut kept = Kept::default();
     for task in live {
         let Some(spec) = draft.spec_of(task).cloned() else { continue };
         let with = sum(reserved, spec.task.reservation);
@@ -63,6 +88,9 @@ fn evict_misfits(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
             draft.stop(task);
         } else if placed && exceeds(with, node.description.capacity) {
             draft.note(ObjectKey::Task(task.id), "its node has less than is reserved".to_owned());
+            draft.stop(task);
+        } else if let Err(kind) = kept.keep(&node.description.generic, &task.generic) {
+            draft.note(ObjectKey::Task(task.id), format!("its node no longer has the {kind} that it was given"));
             draft.stop(task);
         } else if placed {
             reserved = with;

@@ -1,7 +1,7 @@
 //! Every decision of the managers, as pure functions: a view of the replicated state, the time and a seed in; changes, reasons and the
 //! moment to look again out. No I/O, no clock, no randomness of its own, ordered collections only.
 //!
-//! Begin with [`pass()`]: nine steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
+//! Begin with [`pass()`]: eleven steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
 //! what it returns.
 
 mod allocate;
@@ -13,11 +13,14 @@ pub mod drain;
 mod enforce;
 pub mod liveness;
 pub mod membership;
+mod moving;
 pub mod network;
 pub mod network_view;
 mod orchestrate;
 mod pass;
+pub mod plan;
 pub mod reap;
+pub mod rebalance;
 mod restart;
 mod rollout;
 pub mod schedule;
@@ -30,4 +33,5 @@ mod samples;
 mod testbed;
 
 pub use dirty::Dirty;
+pub use moving::{DrainProgress, drain_progress};
 pub use pass::{Note, Plan, pass};

@@ -12,7 +12,7 @@ mod peers;
 mod prepared;
 
 use cluster_state::View;
-use cluster_types::{DesiredState, NodeId, Task, TaskState, Version, ViewDiff, ViewItems};
+use cluster_types::{DesiredState, NodeId, Task, Version, ViewDiff, ViewItems};
 
 pub use self::concerns::{Concerned, concerns};
 pub use self::fabric::Fabric;
@@ -40,9 +40,9 @@ pub fn full(wanted: &ViewItems, version: Version) -> ViewDiff {
     ViewDiff { full: true, version, put: wanted.values().cloned().collect(), remove: Vec::new() }
 }
 
-/// Whether a task takes traffic.
+/// Whether a task takes traffic: it runs, no health or readiness check says otherwise, and nobody wants it to stop.
 fn takes_traffic(task: &Task) -> bool {
-    task.status.state == TaskState::Running && task.desired <= DesiredState::Running && !task.addresses.is_empty()
+    task.status.is_serving() && task.desired <= DesiredState::Running && !task.addresses.is_empty()
 }
 
 /// Whether its node must carry the networks of a task.

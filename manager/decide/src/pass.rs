@@ -8,7 +8,7 @@ use cluster_types::{Change, ObjectKey, Timestamp};
 
 use crate::draft::Draft;
 use crate::liveness::Presence;
-use crate::{Dirty, allocate, enforce, liveness, orchestrate, reap, restart, rollout, schedule};
+use crate::{Dirty, allocate, enforce, liveness, moving, orchestrate, reap, rebalance, restart, rollout, schedule};
 
 /// What a pass wants.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,8 @@ pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty, presence: &Pr
     liveness::step(&mut draft, presence);
     enforce::step(&mut draft);
     restart::step(&mut draft);
+    rebalance::step(&mut draft);
+    moving::step(&mut draft);
     orchestrate::replicated(&mut draft);
     orchestrate::global(&mut draft);
     rollout::step(&mut draft);

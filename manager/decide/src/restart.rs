@@ -7,7 +7,7 @@
 //! A successor may also end while it waits, when its image is not to be had: the next one is not made before that wait is over, or a
 //! missing image would be asked for without a pause.
 
-mod policy;
+pub(crate) mod policy;
 
 use std::sync::Arc;
 

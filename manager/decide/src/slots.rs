@@ -1,6 +1,6 @@
 //! The tasks of a service by the place that they fill: a slot of a replicated service, a node for a global one.
 //!
-//! A place has at most one task that is wanted; two within a start-first step of a rollout. The others are its history.
+//! A place has at most one task that is wanted; two within a start-first step of a rollout, or while it moves to another node. The others are its history.
 
 use std::sync::Arc;
 

@@ -4,8 +4,10 @@
 //! Names that are taken are found by apply. Called by the control API.
 
 mod container;
+mod health;
 mod mounts;
 mod networks;
+mod placement;
 mod ports;
 mod rollout;
 mod security;
@@ -88,6 +90,9 @@ pub fn node(spec: &NodeSpec) -> Vec<Problem> {
                 format!("{} cannot be in a constraint: use letters, digits and - _ . : /", Words(value)),
             );
         }
+    }
+    if spec.drain.max_unavailable == 0 {
+        problems.add("drain.max_unavailable", "must be at least 1: with 0 nothing could ever move");
     }
     let bytes: usize = spec.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes > limits::SPEC_BYTES {

@@ -91,6 +91,17 @@ impl Control for ControlService {
         write!(self, service::update, request, "UpdateService")
     }
 
+    async fn roll_back_service(
+        &self,
+        request: Request<pb::RollBackServiceRequest>,
+    ) -> Result<Response<pb::RollBackServiceResponse>, Status> {
+        write!(self, service::roll_back, request, "RollBackService")
+    }
+
+    async fn steer_update(&self, request: Request<pb::SteerUpdateRequest>) -> Result<Response<pb::SteerUpdateResponse>, Status> {
+        write!(self, service::steer, request, "SteerUpdate")
+    }
+
     async fn remove_service(&self, request: Request<pb::RemoveServiceRequest>) -> Result<Response<pb::RemoveServiceResponse>, Status> {
         write!(self, service::remove, request, "RemoveService")
     }

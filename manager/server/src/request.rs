@@ -83,6 +83,8 @@ keyed!(
     CreateServiceRequest,
     UpdateServiceRequest,
     RemoveServiceRequest,
+    RollBackServiceRequest,
+    SteerUpdateRequest,
     CreateNetworkRequest,
     RemoveNetworkRequest,
     UpdateNodeRequest,

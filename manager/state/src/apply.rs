@@ -71,8 +71,9 @@ impl State {
             Change::Update { object, expect } => self.update(stamp, object, *expect),
             Change::Remove { key, expect } => self.remove(stamp, *key, *expect).map(Some),
             Change::Task(id, step) => {
-                if let TaskStep::Assign(node, addresses, _) = step {
+                if let TaskStep::Assign(node, addresses, generic) = step {
                     self.check_task_addresses(*id, *node, addresses)?;
+                    self.check_task_generic(*id, *node, generic)?;
                 }
                 let nodes = &self.nodes;
                 self.tasks.change(stamp, *id, |task| steps::step_task(task, step, stamp, |node| nodes.get(node).is_some()))
@@ -96,6 +97,7 @@ impl State {
         if let Some(event) = &event {
             self.loads.follow(event, &self.revisions);
             self.addresses.follow(event);
+            self.generics.follow(event);
             self.revisions.follow(event);
         }
         Ok(event)
@@ -167,6 +169,7 @@ impl State {
         if let Some(node) = task.node {
             self.check_task_addresses(task.id, node, &task.addresses)?;
         }
+        self.check_new_task_generic(task)?;
         if task.not_before.is_some() && task.desired != DesiredState::Ready {
             return refuse("only a task of desired state ready has a time before which it may not start");
         }

@@ -8,6 +8,7 @@ use cluster_types::{BlockOwner, DesiredState, Object, PublishedPort, Task, TaskS
 
 use crate::State;
 use crate::addresses::{self, Addresses};
+use crate::generic::{self, Generics};
 use crate::loads::Loads;
 use crate::record::Record;
 use crate::revisions::{RevisionKey, Revisions};
@@ -33,6 +34,7 @@ impl State {
         self.check_loads(&mut problems);
         self.check_networks(&mut problems);
         self.check_addresses(&mut problems);
+        self.check_generics(&mut problems);
         if !self.requests.is_sound() {
             problems.push("the memory of requests does not fit together or is over its bound".to_owned());
         }
@@ -146,6 +148,23 @@ impl State {
             let owner = task.node.map(BlockOwner::Node);
             let outside = task.addresses.iter().find(|has| self.owner(has.network, has.address) != owner);
             problems.extend(outside.map(|has| format!("task {}: {} is not of a block of its node", task.id, has.address)));
+        }
+    }
+
+    /// What is kept of generic resources is what the tasks say, and no instance is given twice.
+    fn check_generics(&self, problems: &mut Vec<String>) {
+        let mut counted = Generics::default();
+        let mut total = 0;
+        for task in self.tasks.rows().filter(|task| !task.generic.is_empty()) {
+            let object = Object::Task(Arc::clone(task));
+            total += generic::held(&object).len();
+            counted.restore(&object);
+        }
+        if counted.len() != total {
+            problems.push(format!("{total} instances of generic resources are in use, but only {} different ones", counted.len()));
+        }
+        if counted != self.generics {
+            problems.push("the generic resources in use differ from those of the tasks".to_owned());
         }
     }
 

@@ -7,6 +7,7 @@
 mod addresses;
 mod apply;
 mod check;
+mod generic;
 mod index;
 mod loads;
 mod network;

@@ -158,6 +158,7 @@ impl State {
             let object = Object::Task(Arc::clone(&task));
             state.revisions.hold(&object);
             state.addresses.restore(&object);
+            state.generics.restore(&object);
             state.loads.restore(&task, &state.revisions);
             once(state.tasks.restore(task))?;
         }

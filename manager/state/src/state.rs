@@ -4,6 +4,7 @@ use cluster_types::{Cluster, Event, Network, Node, Rejection, Service, Task, Ver
 
 use crate::View;
 use crate::addresses::Addresses;
+use crate::generic::Generics;
 use crate::loads::Loads;
 use crate::requests::Requests;
 use crate::revisions::Revisions;
@@ -21,6 +22,7 @@ pub struct State {
     pub(crate) revisions: Revisions,
     pub(crate) loads: Loads,
     pub(crate) addresses: Addresses,
+    pub(crate) generics: Generics,
     pub(crate) requests: Requests,
 }
 

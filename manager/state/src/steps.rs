@@ -19,6 +19,11 @@ pub(crate) fn step_task(task: &mut Task, step: &TaskStep, stamp: Stamp, exists: 
         TaskStep::Due => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
         TaskStep::Report(node, status) => report(task, *node, status, stamp),
         TaskStep::Orphan => orphan(task, at),
+        TaskStep::Relocate(true) if !task.is_wanted() => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
+        TaskStep::Relocate(relocate) => {
+            task.relocate = *relocate;
+            Ok(())
+        }
     }
 }
 

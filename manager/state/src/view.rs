@@ -180,6 +180,17 @@ impl View {
         self.state.loads.get(node)
     }
 
+    /// The generic resources in use on a node: kind, instance and the task that has it, in order.
+    pub fn generic_in_use(&self, node: NodeId) -> impl Iterator<Item = (&str, &str, TaskId)> {
+        self.state.generics.on(node)
+    }
+
+    /// A state of its own that begins as this view, to try changes on. Costs nothing: it shares what it does not change.
+    #[must_use]
+    pub fn fork(&self) -> State {
+        self.state.clone()
+    }
+
     /// The services that have tasks, each once, by id. A service may be gone while its tasks are still here.
     pub fn services_of_tasks(&self) -> impl Iterator<Item = ServiceId> {
         self.state.tasks.index().services()

@@ -131,6 +131,7 @@ async fn start_one(number: usize, node: FleetNode, managers: Vec<String>) -> Res
         capacity: Reservation { nano_cpus: 64_000_000_000, memory: 256 << 30 },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_address: data_address(number),
+        generic: std::collections::BTreeMap::new(),
     };
     // Views cost the managers what they cost them for real nodes, and are acknowledged at once: there is no data path.
     let config = AgentConfig { describe: Arc::new(describe), ..AgentConfig::new(node.node, node.dial, managers) };

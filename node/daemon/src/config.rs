@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use cluster_types::GenericPools;
 use serde::{Deserialize, Serialize};
+
+use crate::generic;
 
 /// Where the file is when nobody says otherwise; it may be missing there.
 pub const DEFAULT_FILE: &str = "/etc/cluster/config.toml";
@@ -54,6 +57,8 @@ pub struct Settings {
     pub log_format: Option<LogFormat>,
     /// Registries, as `host[:port]`, that may be spoken to without TLS.
     pub insecure_registries: Option<Vec<String>>,
+    /// Generic resources of the machine, each as `KIND=NAME` or `KIND=NUMBER`.
+    pub generic_resources: Option<Vec<String>>,
     /// How long a node certificate is valid, in seconds. 90 days unless set; tests set seconds.
     pub certificate_seconds: Option<u64>,
 }
@@ -75,6 +80,8 @@ pub struct DaemonConfig {
     pub log_format: LogFormat,
     /// Registries that may be spoken to without TLS.
     pub insecure_registries: Vec<String>,
+    /// Generic resources of the machine.
+    pub generic: GenericPools,
     /// How long a node certificate is valid.
     pub certificate_life: std::time::Duration,
 }
@@ -133,6 +140,7 @@ impl Settings {
             runtime: self.runtime.or(file.runtime),
             log_format: self.log_format.or(file.log_format),
             insecure_registries: self.insecure_registries.or(file.insecure_registries),
+            generic_resources: self.generic_resources.or(file.generic_resources),
             certificate_seconds: self.certificate_seconds.or(file.certificate_seconds),
         }
     }
@@ -157,6 +165,8 @@ impl Settings {
                 return Err(ConfigError::Value { setting, reason });
             }
         }
+        let generic = generic::pools(&self.generic_resources.unwrap_or_default())
+            .map_err(|reason| ConfigError::Value { setting: "generic-resources", reason })?;
         Ok(DaemonConfig {
             data_dir: self.data_dir.unwrap_or_else(|| DEFAULT_DATA_DIR.into()),
             socket: self.socket.unwrap_or_else(|| DEFAULT_SOCKET.into()),
@@ -165,6 +175,7 @@ impl Settings {
             runtime: self.runtime.unwrap_or_default(),
             log_format: self.log_format.unwrap_or_default(),
             insecure_registries: self.insecure_registries.unwrap_or_default(),
+            generic,
             certificate_life: std::time::Duration::from_secs(seconds),
         })
     }

@@ -26,8 +26,16 @@ const CLOCK_LIMIT: Duration = Duration::from_secs(50 * 60);
 /// A clock that is off by more is worth a word.
 const CLOCK_WARNING: Duration = Duration::from_secs(5);
 
+/// What came of a check that did not fail.
+pub(crate) enum Checked {
+    /// It passed, in words.
+    Passed(String),
+    /// It was not made: why.
+    Skipped(String),
+}
+
 /// Tells the user of a check: its name and what came out.
-pub(crate) type Tell<'a> = &'a (dyn Fn(&str, String) + Send + Sync);
+pub(crate) type Tell<'a> = &'a (dyn Fn(&str, Checked) + Send + Sync);
 
 /// Enters the cluster that the token names, through the manager at the address.
 ///
@@ -44,11 +52,11 @@ pub(crate) async fn join(host: &Host, request: &pb::JoinRequest, tell: Tell<'_>)
     let asked = Some(request.advertise_address.as_str()).filter(|asked| !asked.is_empty()).or(host.config.advertise.as_deref());
     let advertise =
         address::choose(asked, host.config.listen.port(), Some(manager)).map_err(DaemonError::host("finding this node's address"))?;
-    tell("address", format!("{} ({})", advertise.address, advertise.reason));
+    tell("address", Checked::Passed(format!("{} ({})", advertise.address, advertise.reason)));
     let manager = manager.to_string();
     overlay::Asked { channel: &channel, manager: &manager, token: &request.token, advertise: &advertise }.check(host, tell).await?;
     let identity = admit(channel, request, &advertise, manager).await?;
-    tell("certificate", format!("issued: this node is a {}", role_word(token.role)));
+    tell("certificate", Checked::Passed(format!("issued: this node is a {}", role_word(token.role))));
     enter(host, identity).await
 }
 
@@ -78,7 +86,7 @@ async fn check_manager(channel: &Channel, address: &str, token: &JoinToken, tell
     if identity::digest(&presented) != token.ca_digest {
         return Err(foreign(address));
     }
-    tell("reach", format!("{address}: the certificate matches the token"));
+    tell("reach", Checked::Passed(format!("{address}: the certificate matches the token")));
     check_clock(root.now_ms, tell)
 }
 
@@ -96,7 +104,7 @@ fn check_clock(manager_ms: u64, tell: Tell<'_>) -> Result<(), DaemonError> {
         return Err(DaemonError::Manager(ApiError::new(Kind::Precondition, code::CLOCK, reason)));
     }
     let warning = if apart > CLOCK_WARNING { "; certificates and logs will disagree, consider NTP" } else { "" };
-    tell("clock", format!("{} ms apart{warning}", apart.as_millis()));
+    tell("clock", Checked::Passed(format!("{} ms apart{warning}", apart.as_millis())));
     Ok(())
 }
 

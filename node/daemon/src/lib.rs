@@ -12,6 +12,7 @@ mod data_path;
 mod dial;
 pub mod error;
 mod gate;
+mod generic;
 mod host;
 pub mod identity_store;
 mod images;

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::daemon::Daemon;
 use crate::error::DaemonError;
 use crate::images::{self, Downloads, Pieces};
+use crate::join::Checked;
 use crate::member::Member;
 use crate::{init, join, leave, machine};
 
@@ -166,8 +167,12 @@ async fn enter(
     if slot.is_some() {
         return Err(DaemonError::AlreadyMember);
     }
-    let say = |check: &str, result: String| {
-        let line = pb::JoinResponse { check: check.to_owned(), result, ..pb::JoinResponse::default() };
+    let say = |check: &str, checked: Checked| {
+        let (result, skipped) = match checked {
+            Checked::Passed(result) => (result, false),
+            Checked::Skipped(result) => (result, true),
+        };
+        let line = pb::JoinResponse { check: check.to_owned(), result, skipped, ..pb::JoinResponse::default() };
         let _ = tell.try_send(Ok(line));
     };
     let member = join::join(&daemon.host, request, &say).await?;

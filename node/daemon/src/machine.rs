@@ -3,9 +3,10 @@
 use std::fs;
 use std::net::Ipv4Addr;
 
-use cluster_types::{NodeDescription, Platform, Reservation};
+use cluster_types::{GenericPools, NodeDescription, Platform, Reservation};
 
-/// What the agent tells the managers about the machine. Other nodes send their containers' traffic to `data_address`.
+/// What the agent tells the managers about the machine, but for what its administrator configured. Other nodes send their containers'
+/// traffic to `data_address`.
 #[must_use]
 pub fn describe(data_address: Option<Ipv4Addr>) -> NodeDescription {
     NodeDescription {
@@ -14,6 +15,7 @@ pub fn describe(data_address: Option<Ipv4Addr>) -> NodeDescription {
         capacity: Reservation { nano_cpus: cpus() * 1_000_000_000, memory: memory() },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_address,
+        generic: GenericPools::new(),
     }
 }
 

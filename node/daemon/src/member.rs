@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cluster_agent::{Agent, AgentConfig};
 use cluster_api::Credentials;
 use cluster_raft::Raft;
-use cluster_types::Role;
+use cluster_types::{NodeDescription, Role};
 use futures::future::BoxFuture;
 
 use crate::error::DaemonError;
@@ -203,7 +203,8 @@ async fn start_agent(host: &Host, identity: &StoredIdentity, credentials: &Crede
     if let (Some(network), Some(underlay)) = (&host.containers.network, underlay) {
         network.set_underlay(underlay);
     }
-    config.describe = Arc::new(move || machine::describe(underlay));
+    let generic = host.config.generic.clone();
+    config.describe = Arc::new(move || NodeDescription { generic: generic.clone(), ..machine::describe(underlay) });
     config.data_path = Arc::clone(&host.containers.data_path);
     config.boot_id = machine::boot_id();
     Agent::start(config, Arc::clone(&host.containers.runtime)).await.map_err(DaemonError::host("starting the agent"))

@@ -6,9 +6,13 @@
 
 mod assignment;
 mod container;
+mod health;
+mod job;
 mod network;
 mod network_view;
 mod node;
+mod placement;
+mod rollout;
 mod service;
 mod spec;
 mod task;
@@ -68,6 +72,28 @@ fn variant<P: TryFrom<i32>, T: From<P>>(field: &str, number: i32) -> Result<T, F
     P::try_from(number).map(T::from).map_err(|_| FieldError::new(field, format!("{number} is not a known value")))
 }
 
+/// Two enums with the same values, converted both ways: of the domain, and of the wire.
+macro_rules! same_values {
+    ($domain:ty, $wire:ty: $($left:ident = $right:ident),+ $(,)?) => {
+        impl From<$domain> for $wire {
+            fn from(value: $domain) -> Self {
+                match value {
+                    $(<$domain>::$left => Self::$right,)+
+                }
+            }
+        }
+
+        impl From<$wire> for $domain {
+            fn from(value: $wire) -> Self {
+                match value {
+                    $(<$wire>::$right => Self::$left,)+
+                }
+            }
+        }
+    };
+}
+use same_values;
+
 /// A text that must parse: an id, an address.
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, FieldError> {
     text.parse().map_err(|error: T::Err| FieldError::new(field, error.to_string()))
@@ -76,6 +102,10 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str)
 /// A duration in whole milliseconds; saturates after half a billion years.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn stamp(at: Option<u64>) -> Option<Timestamp> {
+    at.map(Timestamp)
 }
 
 fn to_map(map: &BTreeMap<String, String>) -> HashMap<String, String> {

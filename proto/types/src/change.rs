@@ -82,6 +82,8 @@ pub enum TaskStep {
     Report(NodeId, TaskStatus),
     /// Its node has been lost for too long: state `Orphaned`.
     Orphan,
+    /// A rebalance wants it on another node, or no longer does. Rejected when it is to be moved and no longer wanted.
+    Relocate(bool),
 }
 
 /// A change of one field of a node.

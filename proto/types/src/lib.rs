@@ -30,7 +30,7 @@ pub mod token;
 pub use assignment::{AssignmentDiff, SessionStamp, TaskAssignment};
 pub use change::{Change, Entry, EntryMode, NetworkStep, NodeStep, Rejection, ServiceStep, TaskStep};
 pub use constraint::Constraint;
-pub use container::{ContainerPhase, Observed};
+pub use container::{Check, Checks, ContainerPhase, Observed};
 pub use event::{Event, EventKind};
 pub use health::{HealthCheck, HealthSpec, HealthState, HealthTest, TaskHealth};
 pub use id::{ClusterId, Id, IdStream, NetworkId, NodeId, RequestId, ServiceId, TaskId};

@@ -28,6 +28,10 @@ pub const PIDS_MAX: u64 = 1 << 22;
 pub const MEMORY_BYTES_MIN: u64 = 4 << 20;
 /// Smallest CPU limit or reservation, in billionths of a CPU (swarm: 0.001).
 pub const NANO_CPUS_MIN: u64 = 1_000_000;
+/// Most preferences, affinities, platforms and kinds of generic resources of one service, each.
+pub const PLACEMENT_TERMS: usize = 16;
+/// Most instances of one kind of generic resource that a task is given.
+pub const GENERIC_COUNT: u64 = 256;
 /// Objects in one page of a list.
 pub const PAGE_OBJECTS: usize = 500;
 /// Longest text kept of an error that a node reports, in bytes.

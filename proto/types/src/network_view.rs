@@ -142,7 +142,51 @@ impl ViewItem {
     }
 }
 
+impl ServiceView {
+    /// The same service in parts of at most `most` endpoints: a large one does not fit one message.
+    #[must_use]
+    pub fn parts(&self, most: usize) -> Vec<Self> {
+        let without = |network: &ServiceNetworkView| ServiceNetworkView { endpoints: Vec::new(), ..network.clone() };
+        let rest = Self { networks: self.networks.iter().map(without).collect(), ..self.clone() };
+        let mut parts = vec![rest.clone()];
+        let mut room = most;
+        for (place, network) in self.networks.iter().enumerate() {
+            for endpoint in &network.endpoints {
+                if room == 0 {
+                    parts.push(rest.clone());
+                    room = most;
+                }
+                if let Some(part) = parts.last_mut() {
+                    part.networks[place].endpoints.push(endpoint.clone());
+                    room -= 1;
+                }
+            }
+        }
+        parts
+    }
+
+    /// Takes in the next part of the same service.
+    fn join(&mut self, part: &Self) {
+        for (network, more) in self.networks.iter_mut().zip(&part.networks) {
+            network.endpoints.extend(more.endpoints.iter().cloned());
+        }
+    }
+}
+
 impl ViewDiff {
+    /// Takes in a further piece of the same diff. An item with the key of the one before goes on with it.
+    pub fn gather(&mut self, piece: Self) {
+        self.full |= piece.full;
+        self.version = piece.version;
+        self.remove.extend(piece.remove);
+        for item in piece.put {
+            match (self.put.last_mut().map(Arc::make_mut), &*item) {
+                (Some(ViewItem::Service(whole)), ViewItem::Service(part)) if whole.id == part.id => whole.join(part),
+                (Some(_) | None, _) => self.put.push(item),
+            }
+        }
+    }
+
     /// Does to a view what the diff says.
     pub fn apply(&self, items: &mut ViewItems) {
         if self.full {

@@ -237,6 +237,9 @@ pub struct Task {
     /// The generic resources that it was given. Written once, with the node.
     #[serde(default)]
     pub generic: GenericGrant,
+    /// A rebalance wants it on another node. Written by the rebalance, and taken back when the move finds no room.
+    #[serde(default)]
+    pub relocate: bool,
     /// When it ran and ended, by the managers' clock. Set by apply.
     #[serde(default)]
     pub life: Lifetime,
@@ -467,6 +470,7 @@ impl Task {
             failures: 0,
             iteration: 0,
             generic: GenericGrant::new(),
+            relocate: false,
             life: Lifetime::default(),
         }
     }

@@ -25,6 +25,8 @@ pub struct Placement {
     pub ranking: Ranking,
     /// Platforms that the image is made for; empty for any.
     pub platforms: Vec<Platform>,
+    /// Whether its running tasks move to nodes that join or return, until they are spread evenly. Only `cluster rebalance` does otherwise.
+    pub auto_rebalance: bool,
 }
 
 /// How nodes that are otherwise equal are ranked.

@@ -57,21 +57,18 @@ impl Agents {
         let constraint = format!("node.labels.bench=={label}");
         let spec = ServiceSpec {
             name: format!("bench-{label}"),
-            labels: std::collections::BTreeMap::new(),
             task: TaskSpec {
                 container: ContainerSpec { image: "bench".to_owned(), ..ContainerSpec::default() },
-                placement: Placement { constraints: vec![constraint.parse().map_err(failed)?], max_per_node: 0 },
+                placement: Placement { constraints: vec![constraint.parse().map_err(failed)?], ..Placement::default() },
                 ..TaskSpec::default()
             },
             mode: ServiceMode::Replicated { replicas: self.tasks },
-            update: UpdateConfig::default(),
-            ports: Vec::new(),
-            endpoint: EndpointSpec::default(),
+            ..ServiceSpec::default()
         };
-        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id: request_id() };
+        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id: request_id(), ..Default::default() };
         answer(client.control().create_service(request)).await?;
         let reached = fleet.agents.acknowledged_tasks(self.tasks, self.patience).await;
-        let request = pb::RemoveServiceRequest { reference: spec.name, request_id: request_id() };
+        let request = pb::RemoveServiceRequest { reference: spec.name, request_id: request_id(), ..Default::default() };
         answer(client.control().remove_service(request)).await?;
         reached.map(|_| ()).map_err(failed)
     }

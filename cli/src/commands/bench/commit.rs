@@ -78,14 +78,11 @@ impl Writer {
         let container = ContainerSpec { image: "bench".to_owned(), ..ContainerSpec::default() };
         let spec = ServiceSpec {
             name: format!("bench-{request_id}"),
-            labels: std::collections::BTreeMap::new(),
             task: TaskSpec { container, ..TaskSpec::default() },
             mode: ServiceMode::Replicated { replicas: 0 },
-            update: UpdateConfig::default(),
-            ports: Vec::new(),
-            endpoint: EndpointSpec::default(),
+            ..ServiceSpec::default()
         };
-        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id };
+        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id, ..Default::default() };
         let service = answer(client.control().create_service(request)).await?.service.unwrap_or_default();
         Ok(Self { client, service })
     }
@@ -95,7 +92,7 @@ impl Writer {
         let request_id = request_id();
         let mut spec = self.service.spec.clone().unwrap_or_default();
         spec.labels.insert(LABEL.to_owned(), request_id.clone());
-        let request = pb::UpdateServiceRequest { reference: self.service.id.clone(), expect: 0, spec: Some(spec), request_id };
+        let request = pb::UpdateServiceRequest { reference: self.service.id.clone(), expect: 0, spec: Some(spec), request_id, ..Default::default() };
         answer(self.client.control().update_service(request)).await.map(|_| ())
     }
 
@@ -113,7 +110,7 @@ impl Writer {
 
     /// Takes the service away again.
     pub(super) async fn remove(self) -> Result<(), Failure> {
-        let request = pb::RemoveServiceRequest { reference: self.service.id, request_id: request_id() };
+        let request = pb::RemoveServiceRequest { reference: self.service.id, request_id: request_id(), ..Default::default() };
         answer(self.client.control().remove_service(request)).await.map(|_| ())
     }
 }

@@ -44,7 +44,7 @@ impl Lifecycle {
         for _ in 0..self.rounds {
             let name = format!("bench-{}", request_id());
             let measured = self.round(&client, &name).await;
-            let request = pb::RemoveServiceRequest { reference: name, request_id: request_id() };
+            let request = pb::RemoveServiceRequest { reference: name, request_id: request_id(), ..Default::default() };
             answer(client.control().remove_service(request)).await?;
             let (create, replace) = measured?;
             created.push(create);
@@ -58,7 +58,7 @@ impl Lifecycle {
 
     async fn round(&self, client: &Client, name: &str) -> Result<(Duration, Duration), Failure> {
         let begun = Instant::now();
-        let request = pb::CreateServiceRequest { spec: Some((&self.service(name)).into()), request_id: request_id() };
+        let request = pb::CreateServiceRequest { spec: Some((&self.service(name)).into()), request_id: request_id(), ..Default::default() };
         answer(client.control().create_service(request)).await?;
         let first = self.until_running(client, name, None).await?;
         let create = begun.elapsed();
@@ -71,16 +71,13 @@ impl Lifecycle {
     fn service(&self, name: &str) -> ServiceSpec {
         ServiceSpec {
             name: name.to_owned(),
-            labels: std::collections::BTreeMap::new(),
             task: TaskSpec {
                 container: ContainerSpec { image: self.image.clone(), ..ContainerSpec::default() },
                 restart: RestartPolicy { delay: Duration::ZERO, ..RestartPolicy::default() },
                 ..TaskSpec::default()
             },
             mode: ServiceMode::Replicated { replicas: 1 },
-            update: UpdateConfig::default(),
-            ports: Vec::new(),
-            endpoint: EndpointSpec::default(),
+            ..ServiceSpec::default()
         }
     }
 

@@ -33,7 +33,7 @@ impl Create {
         let request_id = request_id();
         let networks = look_up(client, self.spec.networks()).await?;
         let spec = self.spec.spec(&request_id[..6], &networks)?;
-        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id };
+        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id, ..Default::default() };
         let made = answer(client.control().create_service(request)).await?.service;
         let made = ServiceView::try_from(made.ok_or_else(|| cluster_api::FieldError::new("service", "is missing"))?)?;
         print::data(&format!("{}\n", made.service.id))?;

@@ -75,6 +75,12 @@ impl Pools {
         Ok(choices.into_iter().map(|choice| choice.address).collect())
     }
 
+    /// Why an owner would get no addresses. It gives none.
+    pub(crate) fn lack(&mut self, view: &View, networks: &[NetworkId], owner: BlockOwner) -> Option<Lack> {
+        let choose = |network: &NetworkId| self.pool(view, *network)?.choose(view, owner, 0).map(drop);
+        networks.iter().map(choose).find_map(Result::err)
+    }
+
     /// Which of the networks does not exist.
     pub(crate) fn missing(view: &View, networks: &[NetworkId]) -> Option<Lack> {
         networks.iter().find(|network| view.network(**network).is_none()).map(|network| Lack::Gone(*network))

@@ -85,7 +85,8 @@ fn addresses(network: &ServiceNetworkView) -> Vec<std::net::Ipv4Addr> {
 
 /// The addresses that a node may send traffic to.
 fn takers(view: &View, own: NodeId, service: ServiceId, network: NetworkId) -> Vec<std::net::Ipv4Addr> {
-    let runs = |task: &Task| task.status.state == TaskState::Running && task.desired <= DesiredState::Running;
+    let ready = |task: &Task| task.status.health.as_ref().is_none_or(|health| health.ready);
+    let runs = |task: &Task| task.status.state == TaskState::Running && task.desired <= DesiredState::Running && ready(task);
     let tasks = view.tasks_of_service(service).filter(|task| runs(task));
     let all: Vec<_> = tasks.flat_map(|task| task.addresses.iter().map(|has| (task.node.unwrap(), *has))).collect();
     let all: Vec<_> = all.into_iter().filter(|(_, has)| has.network == network).collect();

@@ -10,10 +10,10 @@ use cluster_state::View;
 use cluster_types::*;
 use proptest::prelude::*;
 
-use crate::Dirty;
 use crate::constraint;
 use crate::network_view::tests::Watcher;
 use crate::testbed::{Testbed, attachment, host_port, ingress_port, network_id, node, node_id, service_id, spec};
+use crate::{Dirty, rebalance};
 
 const SERVICES: u128 = 3;
 const NODES: u128 = 4;
@@ -28,6 +28,8 @@ enum Act {
     Remove(u128),
     NodeState(u128, NodeState),
     Availability(u128, Availability),
+    Drain(u128, DrainSpec, Option<u64>),
+    Rebalance,
     Label(u128, bool),
     NodeAdd(u128),
     NodeRemove(u128),
@@ -66,17 +68,33 @@ struct Shape {
     delay: u64,
     start_first: bool,
     parallelism: u64,
+    auto_rebalance: bool,
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
     let numbers = (0_u64..6, 0_u8..3, 0_u64..3, 0_u64..3, 0_u64..3, 0_u64..3);
-    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), any::<bool>());
+    let flags = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), any::<bool>(), prop::bool::weighted(0.3));
     let port = prop_oneof![5 => Just(Port::None), 2 => Just(Port::Host), 2 => Just(Port::Ingress), 1 => Just(Port::Chosen)];
     let network = (port, prop_oneof![4 => Just(0), 3 => 1..4_u128], prop::bool::weighted(0.2));
     (numbers, flags, network).prop_map(|(numbers, flags, (port, networks, dnsrr))| {
         let (replicas, image, cpus, max_per_node, delay, parallelism) = numbers;
-        let (global, labelled, start_first) = flags;
-        Shape { global, replicas, image, cpus, labelled, port, networks, dnsrr, max_per_node, delay, start_first, parallelism }
+        let (global, labelled, start_first, auto_rebalance) = flags;
+        let auto_rebalance = auto_rebalance && networks == 0;
+        Shape {
+            global,
+            replicas,
+            image,
+            cpus,
+            labelled,
+            port,
+            networks,
+            dnsrr,
+            max_per_node,
+            delay,
+            start_first,
+            parallelism,
+            auto_rebalance,
+        }
     })
 }
 
@@ -84,13 +102,18 @@ fn act() -> impl Strategy<Value = Act> {
     let number = 1..=SERVICES;
     let on = 1..=NODES;
     let state = prop::sample::select(vec![NodeState::Ready, NodeState::Ready, NodeState::Disconnected, NodeState::Down]);
-    let availability = prop::sample::select(vec![Availability::Active, Availability::Pause, Availability::Drain]);
+    let availability = prop::sample::select(vec![Availability::Active, Availability::Pause]);
+    let drain = (0_u64..3, prop::option::weighted(0.5, 0_u64..20_000));
     prop_oneof![
         3 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Create(number, shape)),
         4 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Reshape(number, shape)),
         1 => number.prop_map(Act::Remove),
         3 => (on.clone(), state).prop_map(|(node, state)| Act::NodeState(node, state)),
         2 => (on.clone(), availability).prop_map(|(node, availability)| Act::Availability(node, availability)),
+        2 => (on.clone(), drain).prop_map(|(node, (most, after))| {
+            Act::Drain(node, DrainSpec { max_unavailable: most, deadline: None }, after)
+        }),
+        1 => Just(Act::Rebalance),
         2 => (on.clone(), any::<bool>()).prop_map(|(node, label)| Act::Label(node, label)),
         1 => on.clone().prop_map(Act::NodeAdd),
         1 => on.prop_map(Act::NodeRemove),
@@ -111,6 +134,7 @@ fn write(spec: &mut ServiceSpec, shape: &Shape, view: &View) {
     spec.task.reservation.nano_cpus = shape.cpus * 1_000_000_000;
     spec.task.placement.constraints = if shape.labelled { vec!["node.labels.zone==a".parse().unwrap()] } else { Vec::new() };
     spec.task.placement.max_per_node = shape.max_per_node;
+    spec.task.placement.auto_rebalance = shape.auto_rebalance;
     spec.task.restart.delay = Duration::from_secs(shape.delay);
     spec.ports = match shape.port {
         Port::None => Vec::new(),
@@ -149,6 +173,16 @@ fn live(bed: &mut Testbed, act: &Act) {
         Act::Remove(number) if view.service(service_id(*number)).is_some() => bed.remove(ObjectKey::Service(service_id(*number))),
         Act::NodeState(number, state) if there(*number) => bed.set_node(*number, *state),
         Act::Availability(number, availability) if there(*number) => bed.update_node(*number, |node| node.availability = *availability),
+        Act::Drain(number, spec, after) if there(*number) => {
+            let deadline = after.map(|millis| bed.now.plus(Duration::from_millis(millis)));
+            bed.update_node(*number, |node| {
+                (node.availability, node.drain) = (Availability::Drain, DrainSpec { deadline, ..*spec });
+            });
+        }
+        Act::Rebalance => {
+            let moves = rebalance::plan(&view, bed.now, None);
+            bed.apply(moves.iter().map(rebalance::Move::change).collect());
+        }
         Act::Label(number, label) if there(*number) => bed.update_node(*number, |node| {
             node.labels = if *label { BTreeMap::from([("zone".into(), "a".into())]) } else { BTreeMap::new() };
         }),
@@ -170,6 +204,7 @@ fn live(bed: &mut Testbed, act: &Act) {
         | Act::Remove(_)
         | Act::NodeState(..)
         | Act::Availability(..)
+        | Act::Drain(..)
         | Act::Label(..)
         | Act::NodeAdd(_)
         | Act::NodeRemove(_)
@@ -194,8 +229,8 @@ fn end_one(bed: &mut Testbed, number: usize, failed: bool) {
     }
 }
 
-/// What holds at any moment.
-fn always(bed: &Testbed) {
+/// What holds at any moment. `moves` says whether tasks may move from node to node, one beside the other.
+fn always(bed: &Testbed, moves: bool) {
     let view = bed.view();
     assert_eq!(bed.state.check(), Vec::<String>::new());
     let mut ports = BTreeSet::new();
@@ -213,7 +248,7 @@ fn always(bed: &Testbed) {
             *places.entry((task.slot, task.node.filter(|_| task.slot == 0))).or_default() += 1;
         }
         assert!(places.values().all(|tasks| *tasks <= 2), "{places:?}");
-        if service.spec.update.order == UpdateOrder::StopFirst && service.history.len() == 1 {
+        if service.spec.update.order == UpdateOrder::StopFirst && service.history.len() == 1 && !moves {
             assert!(places.values().all(|tasks| *tasks == 1), "{places:?}");
         }
     }
@@ -285,9 +320,11 @@ proptest! {
     fn a_cluster_survives_and_becomes_what_was_asked_for(acts in prop::collection::vec(act(), 1..80)) {
         let mut bed = Testbed::new(NODES);
         let mut watcher = Watcher::new(&bed);
+        let is_move = |act: &Act| matches!(act, Act::Drain(..) | Act::Rebalance | Act::Create(_, Shape { auto_rebalance: true, .. }));
+        let moves = acts.iter().any(is_move);
         for act in &acts {
             live(&mut bed, act);
-            always(&bed);
+            always(&bed, moves);
             watcher.look(&bed);
         }
         let present: Vec<u128> = bed.view().nodes().map(|node| node.id.bits()).collect();
@@ -296,7 +333,7 @@ proptest! {
             bed.update_node(number, |node| node.availability = Availability::Active);
         }
         bed.settle_checked(|bed| {
-            always(bed);
+            always(bed, moves);
             watcher.look(bed);
         });
         at_the_end(&mut bed);

@@ -21,19 +21,25 @@ pub(super) fn refusals(fleet: &Fleet, demand: &Demand, standing: &Standing, lack
     let lacks = |room: &Room| lacks.get(&room.node.id).map(|lack| Refusal::Address(lack.to_string()));
     let refusal = |room: &Room, count: u32| demand.refusal(room, count).or_else(|| lacks(room));
     let refused = fleet.rooms.iter().zip(&standing.tasks).filter_map(|(room, count)| Some((room, refusal(room, *count)?)));
-    let (mut text, mut rest) = (String::from("no suitable node: "), BTreeMap::new());
+    let mut text = String::from("no suitable node: ");
+    list(&mut text, refused);
+    text
+}
+
+/// Writes the first nodes with their reasons, and counts the others. What is too long is cut.
+pub(super) fn list<'a>(text: &mut String, refused: impl Iterator<Item = (&'a Room, Refusal)>) {
+    let mut rest = BTreeMap::new();
     for (number, (room, refusal)) in refused.enumerate() {
         if number < NAMED {
             let comma = if number == 0 { "" } else { "; " };
             // Writing to a string cannot fail.
-            let _ = write!(text, "{comma}{} {refusal}", name(room));
+            let _ = write!(text, "{comma}{} {refusal}", room.name());
         } else {
             *rest.entry(refusal.kind()).or_insert(0_usize) += 1;
         }
     }
-    count_rest(&mut text, &rest);
+    count_rest(text, &rest);
     text.truncate(text.floor_char_boundary(limits::ERROR_BYTES));
-    text
 }
 
 fn count_rest(text: &mut String, rest: &BTreeMap<&'static str, usize>) {
@@ -42,11 +48,6 @@ fn count_rest(text: &mut String, rest: &BTreeMap<&'static str, usize>) {
         let kinds: Vec<String> = rest.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
         let _ = write!(text, "; and {total} more ({})", kinds.join(", "));
     }
-}
-
-fn name(room: &Room) -> String {
-    let hostname = &room.node.description.hostname;
-    if hostname.is_empty() { room.node.id.short() } else { hostname.clone() }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cluster_types::{Node, NodeId, Reservation};
+use cluster_types::{GenericGrant, Node, NodeId, Reservation, Task};
 
-use super::demand::{Demand, HostPort};
+use super::demand::{self, Demand, HostPort};
+use super::generic::Taken;
 use crate::draft::Draft;
 
 /// One node and what is free on it.
@@ -15,6 +16,7 @@ pub struct Room {
     pub(super) free: Reservation,
     pub(super) tasks: u32,
     pub(super) ports: BTreeSet<HostPort>,
+    pub(super) generic: Taken,
 }
 
 /// All nodes, by id.
@@ -22,6 +24,7 @@ pub struct Room {
 pub struct Fleet {
     pub(super) rooms: Vec<Room>,
     knows_ports: bool,
+    knows_generic: bool,
 }
 
 impl Fleet {
@@ -30,10 +33,10 @@ impl Fleet {
     pub fn empty(nodes: impl IntoIterator<Item = Arc<Node>>) -> Self {
         let mut rooms: Vec<Room> = nodes.into_iter().map(Room::empty).collect();
         rooms.sort_by_key(|room| room.node.id);
-        Self { rooms, knows_ports: false }
+        Self { rooms, knows_ports: false, knows_generic: false }
     }
 
-    /// The nodes of a draft with what runs there. Ports are learnt when a demand has some.
+    /// The nodes of a draft with what runs there. Ports and generic resources are learnt when a demand has some.
     pub(crate) fn of(draft: &Draft<'_>) -> Self {
         let mut fleet = Self::empty(draft.nodes().cloned());
         for room in &mut fleet.rooms {
@@ -44,15 +47,32 @@ impl Fleet {
         fleet
     }
 
+    /// What more is to be known of the nodes to judge a demand.
+    pub(super) fn learn(&mut self, draft: &Draft<'_>, demand: &Demand) {
+        self.learn_ports(draft, demand);
+        self.learn_generic(draft, demand);
+    }
+
+    /// Which instances of generic resources are taken, when somebody asks for one.
+    fn learn_generic(&mut self, draft: &Draft<'_>, demand: &Demand) {
+        if demand.generic.is_empty() || self.knows_generic {
+            return;
+        }
+        self.knows_generic = true;
+        for room in &mut self.rooms {
+            draft.view.generic_in_use(room.node.id).for_each(|(kind, name, _)| room.generic.add(kind, name));
+        }
+    }
+
     /// Which host ports are taken, when somebody asks for one.
-    pub(super) fn learn_ports(&mut self, draft: &Draft<'_>, demand: &Demand) {
+    fn learn_ports(&mut self, draft: &Draft<'_>, demand: &Demand) {
         if demand.ports.is_empty() || self.knows_ports {
             return;
         }
         self.knows_ports = true;
         for room in &mut self.rooms {
             for task in draft.tasks_on(room.node.id).iter().filter(|task| task.holds_resources()) {
-                room.ports.extend(draft.spec_of(task).map(|spec| Demand::of(spec).ports).unwrap_or_default());
+                room.ports.extend(draft.spec_of(task).into_iter().flat_map(|spec| demand::host_ports(spec)));
             }
         }
     }
@@ -64,8 +84,14 @@ impl Fleet {
 }
 
 impl Room {
-    fn empty(node: Arc<Node>) -> Self {
-        Self { free: node.description.capacity, node, tasks: 0, ports: BTreeSet::new() }
+    pub(super) fn empty(node: Arc<Node>) -> Self {
+        Self { free: node.description.capacity, node, tasks: 0, ports: BTreeSet::new(), generic: Taken::default() }
+    }
+
+    /// For people.
+    pub(super) fn name(&self) -> String {
+        let hostname = &self.node.description.hostname;
+        if hostname.is_empty() { self.node.id.short() } else { hostname.clone() }
     }
 
     /// Nodes may hold more than they have: a machine can shrink.
@@ -74,12 +100,29 @@ impl Room {
         self.free.memory = self.free.memory.saturating_sub(reservation.memory);
     }
 
-    /// A task of the demand comes.
-    pub(super) fn take(&mut self, demand: &Demand) {
+    /// A task of the demand comes. Gives it what generic resources it asks for.
+    pub(super) fn take(&mut self, demand: &Demand) -> GenericGrant {
         self.tasks += 1;
         self.reserve(demand.reservation);
         if !demand.ports.is_empty() {
             self.ports.extend(&demand.ports);
         }
+        if demand.generic.is_empty() { GenericGrant::new() } else { self.generic.take(&self.node.description.generic, &demand.generic) }
+    }
+
+    /// How much of a kind of generic resource is free.
+    pub(super) fn free_generic(&self, kind: &str) -> u64 {
+        self.node.description.generic.get(kind).map_or(0, |pool| self.generic.free(kind, pool))
+    }
+
+    /// As if a task of the demand were not there.
+    pub(super) fn give_back(&mut self, demand: &Demand, task: &Task) {
+        let has = self.node.description.capacity;
+        let back = |free: u64, reserved: u64, has: u64| free.saturating_add(reserved).min(has);
+        self.tasks = self.tasks.saturating_sub(1);
+        self.free.nano_cpus = back(self.free.nano_cpus, demand.reservation.nano_cpus, has.nano_cpus);
+        self.free.memory = back(self.free.memory, demand.reservation.memory, has.memory);
+        self.ports.retain(|port| !demand.ports.contains(port));
+        self.generic.give_back(&task.generic);
     }
 }

@@ -1,31 +1,26 @@
 //! Gives identical tasks to nodes: the core of the scheduler.
 //!
-//! The best node is the one with no run of recent failures of the service, then with the fewest tasks of the service, then with the fewest
-//! tasks in all, then with the smallest id. A heap holds the nodes that fit; each task costs one look at its top.
+//! The best node that fits takes the next task; what is best is said in [`super::rank`]. Heaps hold the nodes that fit, so each task costs
+//! a look at their tops.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
-
-use cluster_types::NodeId;
+use cluster_types::{GenericGrant, NodeId};
 
 use super::demand::{Demand, Refusal};
 use super::fleet::Fleet;
+use super::rank::Rank;
+use super::spread::{Branches, Group, Outcome};
 use super::standing::Standing;
 
-/// A node in the heap: its score, smallest best, then its place in the fleet.
-type Candidate = Reverse<(u64, u32)>;
-
-/// Bits of the score for the tasks of all services on a node.
-const ALL_BITS: u32 = 24;
-/// Bits of the score for the tasks of the service on a node.
-const OWN_BITS: u32 = 24;
-/// What one more task adds to the score.
-const ONE_TASK: u64 = (1 << ALL_BITS) + 1;
+/// Where a task goes, and which generic resources it gets there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) node: NodeId,
+    pub(super) generic: GenericGrant,
+}
 
 /// The nodes of up to `count` tasks of one demand, in their order; fewer when there is no room for more. Takes the room.
 pub fn place(fleet: &mut Fleet, demand: &Demand, standing: &mut Standing, count: usize) -> Vec<NodeId> {
-    place_with(fleet, demand, standing, count, |_, _| true)
+    place_with(fleet, demand, standing, count, |_, _| true).into_iter().map(|spot| spot.node).collect()
 }
 
 /// The same, where the node of each task must also be agreed to: `agrees` gets the number of the task, from 0, and the node. A node that is
@@ -36,24 +31,25 @@ pub(super) fn place_with(
     standing: &mut Standing,
     count: usize,
     mut agrees: impl FnMut(usize, NodeId) -> bool,
-) -> Vec<NodeId> {
-    let mut heap: BinaryHeap<Candidate> = if count == 0 { BinaryHeap::new() } else { candidates(fleet, demand, standing) };
+) -> Vec<Spot> {
     let mut placed = Vec::with_capacity(count);
+    if count == 0 {
+        return placed;
+    }
+    let mut group = candidates(fleet, demand, standing);
     while placed.len() < count {
-        let Some(mut best) = heap.peek_mut() else { break };
-        let index = best.0.1 as usize;
-        let room = &mut fleet.rooms[index];
-        if !agrees(placed.len(), room.node.id) {
-            PeekMut::pop(best);
-            continue;
-        }
-        room.take(demand);
-        standing.tasks[index] += 1;
-        placed.push(room.node.id);
-        if demand.fits(room, standing.tasks[index]) {
-            best.0.0 += ONE_TASK;
-        } else {
-            PeekMut::pop(best);
+        let outcome = group.step(&mut |index| {
+            let room = &mut fleet.rooms[index as usize];
+            if !agrees(placed.len(), room.node.id) {
+                return Outcome::Declined;
+            }
+            placed.push(Spot { node: room.node.id, generic: room.take(demand) });
+            let own = &mut standing.tasks[index as usize];
+            *own += 1;
+            Outcome::Took(demand.fits(room, *own).then(|| Rank::of(demand, room, standing, index)))
+        });
+        if outcome.is_none() {
+            break;
         }
     }
     placed
@@ -66,27 +62,24 @@ pub(super) fn admit(
     standing: &mut Standing,
     node: Option<NodeId>,
     takes: impl FnOnce(NodeId) -> Option<Refusal>,
-) -> Result<NodeId, String> {
+) -> Result<Spot, String> {
     let index = node.and_then(|node| fleet.find(node)).ok_or("its node was removed")?;
     let room = &mut fleet.rooms[index];
     // The limit per node is met: a global service has one task on each.
     if let Some(refusal) = demand.refusal(room, 0).or_else(|| takes(room.node.id)) {
         return Err(format!("its node {} {refusal}", room.node.description.hostname));
     }
-    room.take(demand);
     standing.tasks[index] += 1;
-    Ok(room.node.id)
+    Ok(Spot { node: room.node.id, generic: room.take(demand) })
 }
 
-fn candidates(fleet: &Fleet, demand: &Demand, standing: &Standing) -> BinaryHeap<Candidate> {
+fn candidates(fleet: &Fleet, demand: &Demand, standing: &Standing) -> Group {
+    Group::of(ranks(fleet, demand, standing), &Branches::of(fleet, demand, standing))
+}
+
+/// The nodes that would take one more task, in the order of their ids.
+pub(super) fn ranks(fleet: &Fleet, demand: &Demand, standing: &Standing) -> impl Iterator<Item = Rank> {
     let fitting =
-        fleet.rooms.iter().enumerate().filter(|(index, room)| demand.fits(room, standing.tasks[*index]) && demand.admits(&room.node));
-    fitting.filter_map(|(index, room)| Some(Reverse((score(standing, index, room.tasks), u32::try_from(index).ok()?)))).collect()
-}
-
-/// Failures, own tasks and all tasks packed into one number, most significant first.
-fn score(standing: &Standing, index: usize, all: u32) -> u64 {
-    let own = u64::from(standing.tasks[index]).min((1 << OWN_BITS) - 1);
-    let malus = u64::from(standing.malus(index)).min(0xFFFF);
-    malus << (ALL_BITS + OWN_BITS) | own << ALL_BITS | u64::from(all).min((1 << ALL_BITS) - 1)
+        (0..).zip(&fleet.rooms).filter(|(index, room)| demand.fits(room, standing.tasks[*index as usize]) && demand.admits(&room.node));
+    fitting.map(|(index, room)| Rank::of(demand, room, standing, index))
 }

@@ -1,4 +1,4 @@
-//! How a service stands on each node: its tasks there, and its recent failures. Derived from the tasks of the view, so that every leader
+//! How a service stands on each node: its tasks there, its recent failures, and what its affinities say. Derived from the tasks of the view, so that every leader
 //! ranks alike.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cluster_types::{Task, TaskState, Timestamp, Version};
 
+use super::affinity::Affinities;
 use super::fleet::Fleet;
 
 /// How long a failure counts against a node. Swarm's value.
@@ -18,13 +19,15 @@ const MANY: u32 = 5;
 pub struct Standing {
     pub(super) tasks: Vec<u32>,
     pub(super) failures: Vec<u32>,
+    pub(super) affinities: Affinities,
 }
 
 impl Standing {
     /// A service that has nothing anywhere.
     #[must_use]
     pub fn none(fleet: &Fleet) -> Self {
-        Self { tasks: vec![0; fleet.rooms.len()], failures: vec![0; fleet.rooms.len()] }
+        let zeros = vec![0; fleet.rooms.len()];
+        Self { tasks: zeros.clone(), failures: zeros, affinities: Affinities::default() }
     }
 
     /// From the tasks of the service; failures of other specs do not count.
@@ -39,6 +42,11 @@ impl Standing {
             }
         }
         standing
+    }
+
+    /// The sum of the affinities that a node meets.
+    pub(super) fn affinity(&self, node: usize) -> i32 {
+        self.affinities.at(node, self.tasks[node])
     }
 
     /// What ranks first: zero until the failures are many.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use cluster_types::{ContainerSpec, ImageRef, TaskSpec};
 
 use super::words::{self, Words};
-use super::{Problems, duration, labels, mounts, security};
+use super::{Problems, duration, health, labels, mounts, security};
 
 pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     let container = &task.container;
@@ -18,6 +18,7 @@ pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     labels(problems, &container.labels);
     mounts::check(problems, &container.mounts);
     security::check(problems, task);
+    health::check(problems, container);
     duration(problems, "stop_grace", container.stop_grace);
 }
 

@@ -1,10 +1,8 @@
-//! The task template: its sizes, restart policy and placement. The container has modules of its own.
+//! The task template: its sizes and restart policy. The container and the placement have modules of their own.
 
-use cluster_types::constraint::ConstraintKey;
-use cluster_types::{Constraint, Limits, Reservation, RestartPolicy, TaskSpec, bytes, limits};
+use cluster_types::{Limits, Reservation, RestartPolicy, TaskSpec, bytes, limits};
 
-use super::words::{self, Words};
-use super::{Problems, container, duration, networks};
+use super::{Problems, container, duration, networks, placement};
 
 pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     problems.within("container", |problems| container::check(problems, task));
@@ -12,7 +10,8 @@ pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     problems.within("reservation", |problems| reservation(problems, task.reservation));
     problems.within("limits", |problems| limit(problems, task.limits, task.reservation));
     problems.within("restart", |problems| restart(problems, task.restart));
-    problems.within("placement", |problems| problems.each("constraints", &task.placement.constraints, constraint));
+    problems.within("placement", |problems| placement::check(problems, &task.placement));
+    placement::generic(problems, &task.generic);
 }
 
 fn reservation(problems: &mut Problems, reservation: Reservation) {
@@ -53,19 +52,5 @@ fn restart(problems: &mut Problems, restart: RestartPolicy) {
     if restart.max_attempts > limits::RESTART_ATTEMPTS {
         let most = limits::RESTART_ATTEMPTS;
         problems.add("max_attempts", format!("{} are too many to count: at most {most}, or 0 for no limit", restart.max_attempts));
-    }
-}
-
-fn constraint(problems: &mut Problems, constraint: &Constraint) {
-    let named = match &constraint.key {
-        ConstraintKey::Label(label) => words::is_constraint_word(label),
-        ConstraintKey::Id | ConstraintKey::Hostname | ConstraintKey::Role | ConstraintKey::Os | ConstraintKey::Arch => true,
-    };
-    if !named || !words::is_constraint_word(&constraint.value) {
-        let text = constraint.to_string();
-        problems.add("", format!("{} is no constraint: use letters, digits and - _ . : / on both sides", Words(&text)));
-    }
-    if constraint.key == ConstraintKey::Role && !["worker", "manager"].iter().any(|role| constraint.value.eq_ignore_ascii_case(role)) {
-        problems.add("", format!("{} is no role: use worker or manager", Words(&constraint.value)));
     }
 }

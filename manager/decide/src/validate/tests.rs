@@ -2,6 +2,7 @@
 
 mod accepted;
 mod networks;
+mod placement;
 
 use std::collections::BTreeMap;
 

@@ -36,6 +36,11 @@ pub(super) fn is_constraint_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
 }
 
+/// Whether a node can offer such a kind of generic resource: a CDI kind such as `vendor.com/gpu` is one.
+pub(super) fn is_generic_kind(text: &str) -> bool {
+    text.len() <= limits::NAME_CHARACTERS && is_constraint_word(text) && !text.contains(':')
+}
+
 /// Whether the kernel can take it as an argument, a path or a variable.
 pub(super) fn has_nul(text: &str) -> bool {
     text.contains('\0')

@@ -118,6 +118,9 @@ fn changed(spec: &NodeSpec, request: &pb::UpdateNodeRequest) -> Result<NodeSpec,
     for (key, value) in &request.labels_set {
         spec.labels.insert(key.clone(), value.clone());
     }
+    if let Some(drain) = request.drain {
+        spec.drain = drain.into();
+    }
     let problems = validate::node(&spec);
     if !problems.is_empty() {
         return Err(ApiError::invalid(problems.into_iter().map(|problem| FieldError::new(problem.field, problem.reason)).collect()));

@@ -1,5 +1,6 @@
 //! Services: create, update, remove, list.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cluster_api::convert::FieldError;
@@ -7,7 +8,9 @@ use cluster_api::pb;
 use cluster_api::status::{ApiError, Kind, code};
 use cluster_decide::validate::{self, Problem};
 use cluster_state::View;
-use cluster_types::{Change, Endpoint, Meta, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, TaskState, Version};
+use cluster_types::{
+    Author, Change, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, ServiceStep, TaskState, Version, limits,
+};
 
 use super::conflicts::Conflicts;
 use super::{needed, page, reference};
@@ -26,15 +29,7 @@ pub(super) async fn create(core: &Core, key: Key, request: pb::CreateServiceRequ
         sound(problems)?;
         free(&view, &spec.name)?;
     }
-    let service = Service {
-        meta: Meta::default(),
-        id,
-        spec: Arc::new(spec),
-        spec_version: Version(0),
-        previous_version: None,
-        update: None,
-        endpoint: Endpoint::default(),
-    };
+    let service = Service::new(id, spec, author(request.message)?);
     let view = core.propose(key, vec![Change::Create(Object::Service(Arc::new(service)))]).await?;
     Ok(pb::CreateServiceResponse { service: Some(created(&view, id)?) })
 }
@@ -48,10 +43,59 @@ pub(super) async fn update(core: &Core, key: Key, request: pb::UpdateServiceRequ
     problems.extend(validate::service_in(&view, &spec, Some(service.id)));
     sound(problems)?;
     let expect = if request.expect == 0 { service.meta.version } else { Version(request.expect) };
-    let object = Object::Service(Arc::new(Service { spec: Arc::new(spec), ..Service::clone(service) }));
     let id = service.id;
+    let object = Object::Service(Arc::new(Service::new(id, spec, author(request.message)?)));
     let view = core.propose(key, vec![Change::Update { object, expect }]).await?;
     Ok(pb::UpdateServiceResponse { service: Some(created(&view, id)?) })
+}
+
+/// Back to an earlier spec of its history. Number 0 is the revision before the current one.
+pub(super) async fn roll_back(core: &Core, key: Key, request: pb::RollBackServiceRequest) -> Result<pb::RollBackServiceResponse, ApiError> {
+    let view = core.read_current().await?;
+    let service = reference::service(&view, &request.reference)?;
+    let id = service.id;
+    if view.request(key.request()).is_none() {
+        let to = revision(service, request.to)?;
+        let step = ServiceStep::RollBack { from: service.spec_version, to, author: author(request.message)? };
+        let view = core.propose(key, vec![Change::Service(id, step)]).await?;
+        return Ok(pb::RollBackServiceResponse { service: Some(created(&view, id)?) });
+    }
+    Ok(pb::RollBackServiceResponse { service: Some(created(&view, id)?) })
+}
+
+fn revision(service: &Service, number: u64) -> Result<Version, ApiError> {
+    let earlier = || service.history.iter().rev().skip(1);
+    let found = match number {
+        0 => earlier().next(),
+        number => earlier().find(|revision| revision.number == number),
+    };
+    found.map(|revision| revision.spec_version).ok_or_else(|| {
+        let name = &service.spec.name;
+        let message = match number {
+            0 => format!("service `{name}` has no earlier revision to go back to"),
+            number => format!("service `{name}` has no earlier revision {number}"),
+        };
+        ApiError::new(Kind::NotFound, code::NOT_FOUND, message).hint(format!("`cluster service history {name}` lists its revisions"))
+    })
+}
+
+/// Pauses, resumes or promotes the update that is under way.
+pub(super) async fn steer(core: &Core, key: Key, request: pb::SteerUpdateRequest) -> Result<pb::SteerUpdateResponse, ApiError> {
+    let steer = pb::Steer::try_from(request.steer).map_err(|_| FieldError::new("steer", "is not a known value"))?.into();
+    let view = core.read_current().await?;
+    let service = reference::service(&view, &request.reference)?;
+    let id = service.id;
+    let view = core.propose(key, vec![Change::Service(id, ServiceStep::Steer(service.spec_version, steer))]).await?;
+    Ok(pb::SteerUpdateResponse { service: Some(created(&view, id)?) })
+}
+
+/// Who asks: whoever holds the daemon's socket is the operator.
+fn author(message: String) -> Result<Author, ApiError> {
+    if message.len() > limits::NOTE_BYTES {
+        let reason = format!("is {} bytes long: at most {} are kept", message.len(), limits::NOTE_BYTES);
+        return Err(FieldError::new("message", reason).into());
+    }
+    Ok(Author { by: "operator".to_owned(), message })
 }
 
 /// Removes a service; its tasks are stopped and removed by the deciders.
@@ -88,7 +132,8 @@ fn message(view: &View, service: &Service, conflicts: &Conflicts<'_>) -> pb::Ser
     let running = tasks().filter(|task| task.status.state == TaskState::Running).count();
     let wanted = match service.spec.mode {
         ServiceMode::Replicated { replicas } => replicas,
-        ServiceMode::Global => tasks().filter_map(|task| task.node).collect::<std::collections::BTreeSet<_>>().len() as u64,
+        ServiceMode::ReplicatedJob { total, .. } => total,
+        ServiceMode::Global | ServiceMode::GlobalJob => tasks().filter_map(|task| task.node).collect::<BTreeSet<_>>().len() as u64,
     };
     pb::Service { running: running as u64, wanted, port_conflicts: conflicts.of_service(service), ..service.into() }
 }

@@ -2,11 +2,13 @@
 
 use cluster_api::pb;
 use cluster_types::limits::MESSAGE_BYTES;
-use cluster_types::{AssignmentDiff, ViewDiff};
+use cluster_types::{AssignmentDiff, ViewDiff, ViewItem};
 use prost::Message;
 
 /// Leaves room for the stamp and the frame, and for one spec of the largest size beside others.
 const PIECE_BYTES: usize = MESSAGE_BYTES * 3 / 4;
+/// Endpoints of a service in one item: with the longest host names they take two thirds of a piece.
+const MOST_ENDPOINTS: usize = 5_000;
 /// What a message costs beside its own bytes.
 const OVERHEAD: usize = 8;
 
@@ -31,11 +33,18 @@ pub(super) fn network(diff: &ViewDiff) -> Vec<pb::NetworkPiece> {
         let message = pb::ViewKey::from(key);
         cut.place(message.encoded_len() + OVERHEAD).remove.push(message);
     }
-    for item in &diff.put {
-        let message = pb::ViewItem::from(&**item);
+    for message in diff.put.iter().flat_map(|item| parts(item)) {
         cut.place(message.encoded_len() + OVERHEAD).put.push(message);
     }
     cut.end(diff.full, |piece| piece.more = true)
+}
+
+/// An item of a view as messages that fit; the receiver joins those of one service.
+fn parts(item: &ViewItem) -> Vec<pb::ViewItem> {
+    match item {
+        ViewItem::Service(service) => service.parts(MOST_ENDPOINTS).into_iter().map(|part| (&ViewItem::Service(part)).into()).collect(),
+        ViewItem::Own(_) | ViewItem::Peer(_) | ViewItem::Network(_) => vec![item.into()],
+    }
 }
 
 /// The pieces that are full, and the one that is being filled.

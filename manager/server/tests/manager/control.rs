@@ -6,7 +6,7 @@ use cluster_api::{Kind, pb};
 use crate::testbed::{Bed, spec};
 
 fn create(name: &str, request_id: &str) -> pb::CreateServiceRequest {
-    pb::CreateServiceRequest { spec: Some(spec(name, 1)), request_id: request_id.into() }
+    pb::CreateServiceRequest { spec: Some(spec(name, 1)), request_id: request_id.into(), ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,6 +44,7 @@ async fn a_retried_request_is_applied_once() {
         expect,
         spec: Some(spec("web", replicas)),
         request_id: request_id.into(),
+        ..Default::default()
     };
     // What it is given makes another version of it.
     bed.until("it has an address", async || !bed.service("web").await.endpoint.unwrap().vips.is_empty()).await;

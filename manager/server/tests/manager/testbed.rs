@@ -48,6 +48,7 @@ pub(crate) fn description(hostname: &str) -> NodeDescription {
         capacity: Reservation { nano_cpus: 4_000_000_000, memory: 8 << 30 },
         version: "test".into(),
         data_address: Some(std::net::Ipv4Addr::LOCALHOST),
+        generic: Default::default(),
     }
 }
 
@@ -139,7 +140,7 @@ impl Bed {
     }
 
     pub(crate) async fn create(&self, name: &str, replicas: u64) -> pb::Service {
-        let request = pb::CreateServiceRequest { spec: Some(spec(name, replicas)), request_id: String::new() };
+        let request = pb::CreateServiceRequest { spec: Some(spec(name, replicas)), request_id: String::new(), ..Default::default() };
         self.control.clone().create_service(request).await.unwrap().into_inner().service.unwrap()
     }
 
@@ -191,17 +192,14 @@ impl Bed {
 }
 
 pub(crate) fn spec(name: &str, replicas: u64) -> pb::ServiceSpec {
-    use cluster_types::{ContainerSpec, EndpointSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+    use cluster_types::{ContainerSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec};
     let container = ContainerSpec { image: "busybox".into(), ..ContainerSpec::default() };
     let restart = RestartPolicy { delay: Duration::ZERO, ..RestartPolicy::default() };
     let spec = ServiceSpec {
         name: name.into(),
-        labels: Default::default(),
         task: TaskSpec { container, restart, ..TaskSpec::default() },
         mode: ServiceMode::Replicated { replicas },
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
+        ..ServiceSpec::default()
     };
     (&spec).into()
 }

@@ -458,3 +458,29 @@ fn a_task_that_was_told_to_stop_did_not_end_by_itself() {
     step(&mut state, report(TaskState::Failed)).unwrap();
     assert_eq!(state.view().task(TASK).unwrap().life.ended, None);
 }
+
+#[test]
+fn an_instance_of_a_generic_resource_is_given_once_until_its_task_ends() {
+    let mut state = web();
+    for number in 2..=3 {
+        let version = state.view().service(SERVICE).unwrap().spec_version;
+        apply(&mut state, Change::Create(Object::Task(task(number, 7, version, 1)))).unwrap();
+    }
+    let grant = |names: &[&str]| GenericGrant::from([("gpu".to_owned(), names.iter().map(|name| (*name).to_owned()).collect())]);
+    let assign = |state: &mut State, number: u128, node: u128, names: &[&str]| {
+        apply(state, Change::Task(TaskId::from_bits(number), TaskStep::Assign(NodeId::from_bits(node), Vec::new(), grant(names))))
+    };
+    assert!(is_refused(&assign(&mut state, 100, 1, &["a", "a"])), "named twice");
+    assert_eq!(assign(&mut state, 100, 1, &["a", "b"]), Ok(()));
+    assert!(is_refused(&assign(&mut state, 2, 1, &["b"])), "it is in use");
+    assert_eq!(assign(&mut state, 2, 1, &["c"]), Ok(()));
+    let in_use = |state: &State| -> Vec<String> {
+        state.view().generic_in_use(NodeId::from_bits(1)).map(|(kind, name, _)| format!("{kind}={name}")).collect()
+    };
+    assert_eq!(in_use(&state), ["gpu=a", "gpu=b", "gpu=c"]);
+    step(&mut state, report(TaskState::Failed)).unwrap();
+    assert_eq!(in_use(&state), ["gpu=c"]);
+    assert_eq!(assign(&mut state, 3, 1, &["b"]), Ok(()), "the first task has ended");
+    assert_eq!(state.check(), Vec::<String>::new());
+    assert_eq!(State::decode(&state.encode()).map(|state| in_use(&state)).unwrap(), ["gpu=b", "gpu=c"]);
+}

@@ -30,6 +30,12 @@ fn any_addresses() -> impl Strategy<Value = Vec<TaskAddress>> {
     proptest::collection::vec(any_address(), 0..3)
 }
 
+/// Often nothing, so that most tasks can be placed; few instances, so that they meet.
+fn any_grant() -> impl Strategy<Value = GenericGrant> {
+    let names = proptest::collection::vec("[0-2]", 1..3);
+    proptest::option::weighted(0.4, names).prop_map(|names| names.into_iter().map(|names| ("gpu".to_owned(), names)).collect())
+}
+
 fn any_version() -> impl Strategy<Value = Version> {
     (0..30_u64).prop_map(Version)
 }
@@ -53,9 +59,10 @@ fn any_object() -> impl Strategy<Value = Object> {
                 Object::Task(task.into())
             }
         ),
-        (0..4_u128, any_version(), 0..2_u128, any_address()).prop_map(|(number, version, node, address)| {
+        (0..4_u128, any_version(), 0..2_u128, any_address(), any_grant()).prop_map(|(number, version, node, address, grant)| {
             let mut task = Task::clone(&task(number, 0, version, 1));
             (task.node, task.addresses, task.status.state) = (Some(NodeId::from_bits(node)), vec![address], TaskState::Assigned);
+            task.generic = grant;
             Object::Task(task.into())
         }),
         (0..9_u128, 27..=28_u8).prop_map(|(number, prefix)| Object::Network(network(number, prefix))),
@@ -70,13 +77,14 @@ fn any_task_step() -> impl Strategy<Value = TaskStep> {
     let node = || (0..5_u128).prop_map(NodeId::from_bits);
     let desired = [DesiredState::Ready, DesiredState::Running, DesiredState::Shutdown, DesiredState::Remove];
     prop_oneof![
-        3 => (node(), any_addresses()).prop_map(|(node, addresses)| TaskStep::Assign(node, addresses, GenericGrant::new())),
+        3 => (node(), any_addresses(), any_grant()).prop_map(|(node, addresses, grant)| TaskStep::Assign(node, addresses, grant)),
         1 => "[a-b]".prop_map(TaskStep::Explain),
         1 => proptest::sample::select(desired.to_vec()).prop_map(TaskStep::Desire),
         1 => Just(TaskStep::Due),
         6 => (node(), proptest::sample::select(TaskState::ALL.to_vec()), 0..3_u64)
             .prop_map(|(node, state, at)| TaskStep::report(node, state, Timestamp(at), "", None)),
         1 => Just(TaskStep::Orphan),
+        1 => any::<bool>().prop_map(TaskStep::Relocate),
     ]
 }
 
@@ -163,7 +171,7 @@ fn content(state: &State) -> Vec<String> {
     let objects = view.cluster().map(|row| format!("{row:?}")).into_iter().chain(view.nodes().map(|row| format!("{row:?}")));
     let objects = objects.chain(view.services().map(|row| format!("{row:?}"))).chain(view.tasks().map(|row| format!("{row:?}")));
     let objects = objects.chain(view.networks().map(|row| format!("{row:?}")));
-    objects.chain([format!("{:?} {:?}", state.revisions, state.addresses)]).collect()
+    objects.chain([format!("{:?} {:?} {:?}", state.revisions, state.addresses, state.generics)]).collect()
 }
 
 fn never_goes_back(before: &Task, after: &Task) -> bool {

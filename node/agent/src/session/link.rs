@@ -205,10 +205,7 @@ impl<'a> Link<'a> {
     fn look_around(&mut self, piece: pb::NetworkPiece) -> Result<(), End> {
         let more = piece.more;
         let piece = ViewDiff::try_from(piece).map_err(|error| End::Lost(format!("a network view cannot be read: {error}")))?;
-        self.view.full |= piece.full;
-        self.view.version = piece.version;
-        self.view.put.extend(piece.put);
-        self.view.remove.extend(piece.remove);
+        self.view.gather(piece);
         if !more {
             self.agent.views.take(self.number, &std::mem::take(&mut self.view));
         }

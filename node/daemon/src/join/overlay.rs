@@ -14,7 +14,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use super::verdict::{End, Ends, Outcome, judge};
-use super::{PATIENCE, Tell, unreachable};
+use super::{Checked, PATIENCE, Tell, unreachable};
 use crate::address::{self, Advertise};
 use crate::error::DaemonError;
 use crate::host::Host;
@@ -53,12 +53,12 @@ impl Asked<'_> {
         let pool = terms.pool.clone().unwrap_or_default();
         let pool = NetworkPool::try_from(pool).map_err(DaemonError::host("reading the cluster's addresses"))?;
         pool::check(&pool, &pool::taken(self.advertise.address))?;
-        tell(POOL, format!("{} is free here", pool.pool));
+        tell(POOL, Checked::Passed(format!("{} is free here", pool.pool)));
         match self.probe(&pool, &terms).await? {
             Ok(outcome) => {
                 let [data_port, mtu] = judge(&outcome)?;
-                tell(DATA_PORT, data_port);
-                tell(MTU, mtu);
+                tell(DATA_PORT, Checked::Passed(data_port));
+                tell(MTU, Checked::Passed(mtu));
             }
             Err(reason) => tell(DATA_PORT, not_checked(&reason)),
         }
@@ -118,6 +118,6 @@ impl Asked<'_> {
     }
 }
 
-fn not_checked(reason: &str) -> String {
-    format!("not checked: {reason}")
+fn not_checked(reason: &str) -> Checked {
+    Checked::Skipped(format!("not checked: {reason}"))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cluster_types::{AssignmentDiff, SessionStamp, TaskAssignment};
 
-use super::{FieldError, list, parsed, required, variant};
+use super::{FieldError, list, parsed, placement, required, variant};
 use crate::pb;
 
 impl From<&SessionStamp> for pb::Stamp {
@@ -32,6 +32,7 @@ impl From<&TaskAssignment> for pb::TaskAssignment {
             spec: Some((&*assignment.spec).into()),
             ports: assignment.ports.iter().map(Into::into).collect(),
             addresses: assignment.addresses.iter().map(Into::into).collect(),
+            generic: placement::grant(&assignment.generic),
         }
     }
 }
@@ -49,6 +50,7 @@ impl TryFrom<pb::TaskAssignment> for TaskAssignment {
             spec: Arc::new(required("spec", assignment.spec)?),
             ports: list("ports", assignment.ports)?,
             addresses: list("addresses", assignment.addresses)?,
+            generic: placement::read_grant(assignment.generic),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster_types::{ContainerSpec, Mount, MountKind, Ulimit};
 
-use super::{FieldError, list, millis, required, to_map};
+use super::{FieldError, list, millis, optional, required, to_map};
 use crate::pb;
 
 impl From<&Ulimit> for pb::Ulimit {
@@ -79,6 +79,8 @@ impl From<&ContainerSpec> for pb::ContainerSpec {
             sysctls: to_map(&spec.sysctls),
             stop_signal: spec.stop_signal.clone(),
             stop_grace_ms: millis(spec.stop_grace),
+            health: Some((&spec.health).into()),
+            readiness: spec.readiness.as_ref().map(Into::into),
         }
     }
 }
@@ -109,6 +111,8 @@ impl TryFrom<pb::ContainerSpec> for ContainerSpec {
             sysctls: spec.sysctls.into_iter().collect(),
             stop_signal: spec.stop_signal,
             stop_grace: Duration::from_millis(spec.stop_grace_ms),
+            health: optional("health", spec.health)?.unwrap_or_default(),
+            readiness: optional("readiness", spec.readiness)?,
         })
     }
 }

@@ -1,67 +1,27 @@
 //! Nodes: their spec, description, presence and manager seat.
 
-use cluster_types::{Availability, ManagerSeat, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Platform, Role, Timestamp};
+use cluster_types::{
+    Availability, DrainSpec, ManagerSeat, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Platform, Role, Timestamp,
+};
 
-use super::{FieldError, optional, parsed, required, to_map, variant};
+use super::{FieldError, optional, parsed, placement, required, same_values, stamp, to_map, variant};
 use crate::pb;
 
-impl From<Role> for pb::Role {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Worker => Self::WorkerNode,
-            Role::Manager => Self::ManagerNode,
-        }
+same_values!(Role, pb::Role: Worker = WorkerNode, Manager = ManagerNode);
+
+same_values!(Availability, pb::Availability: Active = Active, Pause = Pause, Drain = Drain);
+
+same_values!(NodeState, pb::NodeState: Unknown = NodeUnknown, Ready = NodeReady, Disconnected = NodeDisconnected, Down = NodeDown);
+
+impl From<DrainSpec> for pb::DrainSpec {
+    fn from(drain: DrainSpec) -> Self {
+        Self { max_unavailable: drain.max_unavailable, deadline_ms: drain.deadline.map(|at| at.0) }
     }
 }
 
-impl From<pb::Role> for Role {
-    fn from(role: pb::Role) -> Self {
-        match role {
-            pb::Role::WorkerNode => Self::Worker,
-            pb::Role::ManagerNode => Self::Manager,
-        }
-    }
-}
-
-impl From<Availability> for pb::Availability {
-    fn from(availability: Availability) -> Self {
-        match availability {
-            Availability::Active => Self::Active,
-            Availability::Pause => Self::Pause,
-            Availability::Drain => Self::Drain,
-        }
-    }
-}
-
-impl From<pb::Availability> for Availability {
-    fn from(availability: pb::Availability) -> Self {
-        match availability {
-            pb::Availability::Active => Self::Active,
-            pb::Availability::Pause => Self::Pause,
-            pb::Availability::Drain => Self::Drain,
-        }
-    }
-}
-
-impl From<NodeState> for pb::NodeState {
-    fn from(state: NodeState) -> Self {
-        match state {
-            NodeState::Unknown => Self::NodeUnknown,
-            NodeState::Ready => Self::NodeReady,
-            NodeState::Disconnected => Self::NodeDisconnected,
-            NodeState::Down => Self::NodeDown,
-        }
-    }
-}
-
-impl From<pb::NodeState> for NodeState {
-    fn from(state: pb::NodeState) -> Self {
-        match state {
-            pb::NodeState::NodeUnknown => Self::Unknown,
-            pb::NodeState::NodeReady => Self::Ready,
-            pb::NodeState::NodeDisconnected => Self::Disconnected,
-            pb::NodeState::NodeDown => Self::Down,
-        }
+impl From<pb::DrainSpec> for DrainSpec {
+    fn from(drain: pb::DrainSpec) -> Self {
+        Self { max_unavailable: drain.max_unavailable, deadline: stamp(drain.deadline_ms) }
     }
 }
 
@@ -71,6 +31,7 @@ impl From<&NodeSpec> for pb::NodeSpec {
             role: pb::Role::from(spec.role).into(),
             availability: pb::Availability::from(spec.availability).into(),
             labels: to_map(&spec.labels),
+            drain: Some(spec.drain.into()),
         }
     }
 }
@@ -83,6 +44,7 @@ impl TryFrom<pb::NodeSpec> for NodeSpec {
             role: variant::<pb::Role, _>("role", spec.role)?,
             availability: variant::<pb::Availability, _>("availability", spec.availability)?,
             labels: spec.labels.into_iter().collect(),
+            drain: spec.drain.map(Into::into).unwrap_or_default(),
         })
     }
 }
@@ -96,6 +58,7 @@ impl From<&NodeDescription> for pb::NodeDescription {
             capacity: Some((&description.capacity).into()),
             version: description.version.clone(),
             data_address: description.data_address.map(|address| address.to_string()).unwrap_or_default(),
+            generic: placement::pools(&description.generic),
         }
     }
 }
@@ -113,6 +76,7 @@ impl TryFrom<pb::NodeDescription> for NodeDescription {
                 "" => None,
                 text => Some(parsed("data_address", text)?),
             },
+            generic: placement::read_pools(description.generic)?,
         })
     }
 }

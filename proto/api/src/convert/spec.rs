@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cluster_types::{Limits, NetworkMode, Placement, Reservation, RestartCondition, RestartPolicy, TaskSpec};
+use cluster_types::{Limits, NetworkMode, Reservation, RestartCondition, RestartPolicy, TaskSpec};
 
-use super::{FieldError, list, millis, parsed, required, variant};
+use super::{FieldError, list, millis, required, same_values, variant};
 use crate::pb;
 
 impl From<&Reservation> for pb::Reservation {
@@ -35,25 +35,7 @@ impl TryFrom<pb::Limits> for Limits {
     }
 }
 
-impl From<RestartCondition> for pb::RestartCondition {
-    fn from(condition: RestartCondition) -> Self {
-        match condition {
-            RestartCondition::Any => Self::Any,
-            RestartCondition::OnFailure => Self::OnFailure,
-            RestartCondition::None => Self::Never,
-        }
-    }
-}
-
-impl From<pb::RestartCondition> for RestartCondition {
-    fn from(condition: pb::RestartCondition) -> Self {
-        match condition {
-            pb::RestartCondition::Any => Self::Any,
-            pb::RestartCondition::OnFailure => Self::OnFailure,
-            pb::RestartCondition::Never => Self::None,
-        }
-    }
-}
+same_values!(RestartCondition, pb::RestartCondition: Any = Any, OnFailure = OnFailure, None = Never);
 
 impl From<&RestartPolicy> for pb::RestartPolicy {
     fn from(policy: &RestartPolicy) -> Self {
@@ -81,41 +63,7 @@ impl TryFrom<pb::RestartPolicy> for RestartPolicy {
     }
 }
 
-impl From<&Placement> for pb::Placement {
-    fn from(placement: &Placement) -> Self {
-        Self { constraints: placement.constraints.iter().map(ToString::to_string).collect(), max_per_node: placement.max_per_node }
-    }
-}
-
-impl TryFrom<pb::Placement> for Placement {
-    type Error = FieldError;
-
-    fn try_from(placement: pb::Placement) -> Result<Self, FieldError> {
-        let constraint = |(index, text): (usize, &String)| parsed(&format!("constraints[{index}]"), text);
-        let constraints = placement.constraints.iter().enumerate().map(constraint).collect::<Result<_, _>>()?;
-        Ok(Self { constraints, max_per_node: placement.max_per_node })
-    }
-}
-
-impl From<NetworkMode> for pb::NetworkMode {
-    fn from(mode: NetworkMode) -> Self {
-        match mode {
-            NetworkMode::Default => Self::NetworkDefault,
-            NetworkMode::Host => Self::NetworkHost,
-            NetworkMode::None => Self::NetworkNone,
-        }
-    }
-}
-
-impl From<pb::NetworkMode> for NetworkMode {
-    fn from(mode: pb::NetworkMode) -> Self {
-        match mode {
-            pb::NetworkMode::NetworkDefault => Self::Default,
-            pb::NetworkMode::NetworkHost => Self::Host,
-            pb::NetworkMode::NetworkNone => Self::None,
-        }
-    }
-}
+same_values!(NetworkMode, pb::NetworkMode: Default = NetworkDefault, Host = NetworkHost, None = NetworkNone);
 
 impl From<&TaskSpec> for pb::TaskSpec {
     fn from(spec: &TaskSpec) -> Self {
@@ -128,6 +76,8 @@ impl From<&TaskSpec> for pb::TaskSpec {
             network: pb::NetworkMode::from(spec.network).into(),
             force_update: spec.force_update,
             networks: spec.networks.iter().map(Into::into).collect(),
+            generic: spec.generic.iter().map(|(kind, count)| (kind.clone(), *count)).collect(),
+            on_node_lost: Some(spec.on_node_lost.into()),
         }
     }
 }
@@ -145,6 +95,8 @@ impl TryFrom<pb::TaskSpec> for TaskSpec {
             network: variant::<pb::NetworkMode, _>("network", spec.network)?,
             force_update: spec.force_update,
             networks: list("networks", spec.networks)?,
+            generic: spec.generic.into_iter().collect(),
+            on_node_lost: spec.on_node_lost.map(Into::into).unwrap_or_default(),
         })
     }
 }

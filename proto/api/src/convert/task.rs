@@ -2,72 +2,12 @@
 
 use cluster_types::{ContainerStatus, DesiredState, PortBinding, Task, TaskState, TaskStatus, Timestamp, Version};
 
-use super::{FieldError, list, optional, parsed, required, variant};
+use super::{FieldError, list, optional, parsed, placement, required, same_values, variant};
 use crate::pb;
 
-impl From<TaskState> for pb::TaskState {
-    fn from(state: TaskState) -> Self {
-        match state {
-            TaskState::New => Self::New,
-            TaskState::Pending => Self::Pending,
-            TaskState::Assigned => Self::Assigned,
-            TaskState::Accepted => Self::Accepted,
-            TaskState::Preparing => Self::Preparing,
-            TaskState::Ready => Self::Ready,
-            TaskState::Starting => Self::Starting,
-            TaskState::Running => Self::Running,
-            TaskState::Complete => Self::Complete,
-            TaskState::Shutdown => Self::Shutdown,
-            TaskState::Failed => Self::Failed,
-            TaskState::Rejected => Self::Rejected,
-            TaskState::Remove => Self::Remove,
-            TaskState::Orphaned => Self::Orphaned,
-        }
-    }
-}
+same_values!(TaskState, pb::TaskState: New = New, Pending = Pending, Assigned = Assigned, Accepted = Accepted, Preparing = Preparing, Ready = Ready, Starting = Starting, Running = Running, Complete = Complete, Shutdown = Shutdown, Failed = Failed, Rejected = Rejected, Remove = Remove, Orphaned = Orphaned);
 
-impl From<pb::TaskState> for TaskState {
-    fn from(state: pb::TaskState) -> Self {
-        match state {
-            pb::TaskState::New => Self::New,
-            pb::TaskState::Pending => Self::Pending,
-            pb::TaskState::Assigned => Self::Assigned,
-            pb::TaskState::Accepted => Self::Accepted,
-            pb::TaskState::Preparing => Self::Preparing,
-            pb::TaskState::Ready => Self::Ready,
-            pb::TaskState::Starting => Self::Starting,
-            pb::TaskState::Running => Self::Running,
-            pb::TaskState::Complete => Self::Complete,
-            pb::TaskState::Shutdown => Self::Shutdown,
-            pb::TaskState::Failed => Self::Failed,
-            pb::TaskState::Rejected => Self::Rejected,
-            pb::TaskState::Remove => Self::Remove,
-            pb::TaskState::Orphaned => Self::Orphaned,
-        }
-    }
-}
-
-impl From<DesiredState> for pb::DesiredState {
-    fn from(state: DesiredState) -> Self {
-        match state {
-            DesiredState::Ready => Self::DesiredReady,
-            DesiredState::Running => Self::DesiredRunning,
-            DesiredState::Shutdown => Self::DesiredShutdown,
-            DesiredState::Remove => Self::DesiredRemove,
-        }
-    }
-}
-
-impl From<pb::DesiredState> for DesiredState {
-    fn from(state: pb::DesiredState) -> Self {
-        match state {
-            pb::DesiredState::DesiredReady => Self::Ready,
-            pb::DesiredState::DesiredRunning => Self::Running,
-            pb::DesiredState::DesiredShutdown => Self::Shutdown,
-            pb::DesiredState::DesiredRemove => Self::Remove,
-        }
-    }
-}
+same_values!(DesiredState, pb::DesiredState: Ready = DesiredReady, Running = DesiredRunning, Shutdown = DesiredShutdown, Remove = DesiredRemove);
 
 impl From<&PortBinding> for pb::PublishedPort {
     fn from(binding: &PortBinding) -> Self {
@@ -117,6 +57,8 @@ impl From<&TaskStatus> for pb::TaskStatus {
             message: status.message.clone(),
             error: status.error.clone(),
             container: status.container.as_ref().map(Into::into),
+            health: status.health.as_ref().map(Into::into),
+            output: status.output.clone(),
         }
     }
 }
@@ -131,6 +73,8 @@ impl TryFrom<pb::TaskStatus> for TaskStatus {
             message: status.message,
             error: status.error,
             container: optional("container", status.container)?,
+            health: optional("health", status.health)?,
+            output: status.output,
         })
     }
 }
@@ -149,6 +93,8 @@ impl From<&Task> for pb::Task {
             not_before_ms: task.not_before.map(|at| at.0),
             failures: task.failures,
             addresses: task.addresses.iter().map(Into::into).collect(),
+            iteration: task.iteration,
+            generic: placement::grant(&task.generic),
             ..Self::default()
         }
     }
@@ -170,6 +116,8 @@ impl TryFrom<pb::Task> for Task {
             not_before: task.not_before_ms.map(Timestamp),
             failures: task.failures,
             addresses: list("addresses", task.addresses)?,
+            iteration: task.iteration,
+            generic: placement::read_grant(task.generic),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! There and back is the identity for every object; what is wrong is named by its path.
 
 mod network;
+mod service;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,16 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_types::{
-    AssignmentDiff, Availability, Constraint, ContainerSpec, ContainerStatus, DesiredState, EndpointSpec, Id, Limits, ManagerSeat, Meta,
-    Mount, MountKind, NetworkMode, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Placement, Platform, PortBinding, Protocol,
-    PublishMode, PublishedPort, Reservation, RestartCondition, RestartPolicy, Role, Service, ServiceMode, ServiceSpec, SessionStamp, Task,
-    TaskAssignment, TaskSpec, TaskState, TaskStatus, Timestamp, Ulimit, UpdateConfig, UpdateOrder, UpdateState, UpdateStatus, Version,
-    constraint::ConstraintKey,
+    AssignmentDiff, Availability, Constraint, ContainerSpec, ContainerStatus, DesiredState, Id, Limits, ManagerSeat, Meta, Mount,
+    MountKind, NetworkMode, Node, NodeDescription, NodeSpec, NodeState, NodeStatus, Platform, PortBinding, Protocol, PublishMode,
+    PublishedPort, Reservation, RestartCondition, RestartPolicy, Role, Service, ServiceMode, ServiceSpec, SessionStamp, Task,
+    TaskAssignment, TaskSpec, TaskState, TaskStatus, Timestamp, Ulimit, UpdateStatus, Version, constraint::ConstraintKey,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+
+use service::{
+    author, drain, grant, health, health_spec, job, mode, node_loss, placement, pool, revision, schedule, update_config, update_state,
+};
 
 use network::{attachment, data_path, endpoint, endpoint_spec, ipv4, task_address};
 
@@ -81,10 +85,11 @@ prop_compose! {
         (init, read_only, no_new_privileges) in any::<(bool, bool, bool)>(),
         (cap_add, cap_drop, ulimits, sysctls) in (texts(), texts(), vec(ulimit(), 0..3), labels()),
         (stop_signal, stop_grace) in (option::of(text()), duration()),
+        (health, readiness) in (health_spec(), option::of(health_spec())),
     ) -> ContainerSpec {
         ContainerSpec {
             image, command, args, env, dir, user, groups, hostname, labels, mounts, hosts, dns, init, read_only, no_new_privileges,
-            cap_add, cap_drop, ulimits, sysctls, stop_signal, stop_grace,
+            cap_add, cap_drop, ulimits, sysctls, stop_signal, stop_grace, health, readiness,
         }
     }
 }
@@ -111,44 +116,43 @@ fn reservation() -> impl Strategy<Value = Reservation> {
 prop_compose! {
     fn task_spec()(
         (container, reservation, restart) in (container(), reservation(), restart()),
-        (nano_cpus, memory, pids, max_per_node, force_update) in any::<(u64, u64, u64, u64, u64)>(),
-        constraints in vec(constraint(), 0..3),
+        (nano_cpus, memory, pids, force_update) in any::<(u64, u64, u64, u64)>(),
+        (placement, generic, on_node_lost) in (placement(), btree_map(text(), any::<u64>(), 0..3), node_loss()),
         network in select(vec![NetworkMode::Default, NetworkMode::Host, NetworkMode::None]),
         networks in vec(attachment(), 0..3),
     ) -> TaskSpec {
-        let (limits, placement) = (Limits { nano_cpus, memory, pids }, Placement { constraints, max_per_node });
-        TaskSpec { container, reservation, limits, restart, placement, network, networks, force_update }
+        let limits = Limits { nano_cpus, memory, pids };
+        TaskSpec { container, reservation, limits, restart, placement, network, networks, force_update, generic, on_node_lost }
     }
 }
 
 prop_compose! {
     fn service_spec()(
         (name, labels, task, ports) in (text(), labels(), task_spec(), vec(port(), 0..3)),
-        mode in prop_oneof![Just(ServiceMode::Global), any::<u64>().prop_map(|replicas| ServiceMode::Replicated { replicas })],
-        (parallelism, delay, order) in (any::<u64>(), duration(), select(vec![UpdateOrder::StopFirst, UpdateOrder::StartFirst])),
-        endpoint in endpoint_spec(),
+        (mode, update, rollback) in (mode(), update_config(), update_config()),
+        (endpoint, schedule) in (endpoint_spec(), option::of(schedule())),
     ) -> ServiceSpec {
-        ServiceSpec { name, labels, task, mode, update: UpdateConfig { parallelism, delay, order }, ports, endpoint }
+        ServiceSpec { name, labels, task, mode, update, rollback, schedule, ports, endpoint }
     }
 }
 
 prop_compose! {
     fn update()(
-        state in select(vec![UpdateState::Updating, UpdateState::Completed]),
+        state in update_state(),
+        (places, failed, progressed, promoted) in (any::<u64>(), any::<u64>(), stamp(), any::<bool>()),
         (target, started, completed, not_before, message) in (any::<u64>(), stamp(), option::of(stamp()), option::of(stamp()), text()),
     ) -> UpdateStatus {
-        UpdateStatus { state, target: Version(target), started, completed, not_before, message }
+        UpdateStatus { state, target: Version(target), started, completed, not_before, message, places, failed, progressed, promoted }
     }
 }
 
 prop_compose! {
     fn service()(
         (meta, id, spec, update) in (meta(), id(), service_spec(), option::of(update())),
-        (version, previous) in any::<(u64, Option<u64>)>(),
-        endpoint in endpoint(),
+        (version, history, author) in (any::<u64>(), vec(revision(), 0..3), author()),
+        (endpoint, job) in (endpoint(), option::of(job())),
     ) -> Service {
-        let (spec_version, previous_version) = (Version(version), previous.map(Version));
-        Service { meta, id, spec: Arc::new(spec), spec_version, previous_version, update, endpoint }
+        Service { meta, id, spec: Arc::new(spec), spec_version: Version(version), history, author, update, endpoint, job }
     }
 }
 
@@ -156,8 +160,9 @@ prop_compose! {
     fn description()(
         (hostname, os, arch, version, capacity) in (text(), text(), text(), text(), reservation()),
         data_address in option::of(ipv4()),
+        generic in btree_map(text(), pool(), 0..3),
     ) -> NodeDescription {
-        NodeDescription { hostname, platform: Platform { os, arch }, capacity, version, data_address }
+        NodeDescription { hostname, platform: Platform { os, arch }, capacity, version, data_address, generic }
     }
 }
 
@@ -169,12 +174,12 @@ prop_compose! {
         state in select(vec![NodeState::Unknown, NodeState::Ready, NodeState::Disconnected, NodeState::Down]),
         (message, address, since) in (text(), text(), stamp()),
         seat in option::of(any::<(u64, SocketAddr)>()),
-        (number, network) in (option::of(1_u16..), data_path()),
+        (number, network, drain) in (option::of(1_u16..), data_path(), drain()),
     ) -> Node {
         Node {
             meta,
             id,
-            spec: NodeSpec { role, availability, labels },
+            spec: NodeSpec { role, availability, labels, drain },
             description,
             status: NodeStatus { state, message, address, since },
             manager: seat.map(|(raft_id, address)| ManagerSeat { raft_id, address: plain(address) }),
@@ -202,8 +207,9 @@ prop_compose! {
     fn task_status()(
         (state, at, message) in (select(TaskState::ALL.to_vec()), stamp(), text()),
         (error, container) in (option::of(text()), option::of(container_status())),
+        (health, output) in (option::of(health()), option::of(text())),
     ) -> TaskStatus {
-        TaskStatus { state, at, message, error, container }
+        TaskStatus { state, at, message, error, container, health, output }
     }
 }
 
@@ -216,9 +222,12 @@ prop_compose! {
         (meta, id, service, node) in (meta(), id(), id(), option::of(id())),
         (version, slot, failures) in any::<(u64, u64, u32)>(),
         (desired, status, not_before) in (desired(), task_status(), option::of(stamp())),
-        addresses in vec(task_address(), 0..3),
+        (addresses, iteration, generic) in (vec(task_address(), 0..3), any::<u64>(), grant()),
     ) -> Task {
-        Task { meta, id, service, spec_version: Version(version), slot, node, addresses, desired, status, not_before, failures }
+        let spec_version = Version(version);
+        Task {
+            meta, id, service, spec_version, slot, node, addresses, desired, status, not_before, failures, iteration, generic,
+        }
     }
 }
 
@@ -226,8 +235,9 @@ prop_compose! {
     fn assignment()(
         (task, service, service_name, slot) in (id(), id(), text(), any::<u64>()),
         (desired, spec, ports, addresses) in (desired(), task_spec(), vec(port(), 0..2), vec(task_address(), 0..3)),
+        generic in grant(),
     ) -> TaskAssignment {
-        TaskAssignment { task, service, service_name, slot, desired, spec: Arc::new(spec), ports, addresses }
+        TaskAssignment { task, service, service_name, slot, desired, spec: Arc::new(spec), ports, addresses, generic }
     }
 }
 
@@ -263,15 +273,7 @@ proptest! {
 }
 
 fn web() -> pb::ServiceSpec {
-    let spec = ServiceSpec {
-        name: "web".into(),
-        labels: BTreeMap::new(),
-        task: TaskSpec::default(),
-        mode: ServiceMode::Global,
-        update: UpdateConfig::default(),
-        ports: Vec::new(),
-        endpoint: EndpointSpec::default(),
-    };
+    let spec = ServiceSpec { name: "web".into(), mode: ServiceMode::Global, ..ServiceSpec::default() };
     (&spec).into()
 }
 

@@ -72,7 +72,7 @@ fn a_task_that_is_done_too_soon_has_failed_and_one_that_ends_later_has_not() {
 fn a_task_that_was_told_to_stop_has_not_failed() {
     let (mut bed, web) = settled(2, 4, |_| ());
     let task = first_new(&mut bed, web);
-    bed.update_node(task.node.unwrap().bits(), |node| node.availability = Availability::Drain);
+    bed.set_node(task.node.unwrap().bits(), NodeState::Down);
     bed.pass();
     end_saying(&mut bed, &task, TaskState::Failed, "");
     bed.settle();

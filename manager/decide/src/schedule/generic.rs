@@ -1,0 +1,140 @@
+//! Generic resources of one node: what is free, and which instances a task gets.
+//!
+//! A named instance is one that the node names. Of a kind that is only counted, instances are numbers that mean nothing but how many there
+//! are, so a task keeps the one that it has when the count shrinks below it. Called by the fleet and by enforce.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster_types::{GenericGrant, GenericNeeds, GenericPool, GenericPools};
+
+/// What tasks have of a node, by kind.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Taken(BTreeMap<String, BTreeSet<String>>);
+
+/// A kind of which there is too little.
+pub(super) struct Lack {
+    pub(super) kind: String,
+    pub(super) needs: u64,
+    pub(super) free: u64,
+}
+
+impl Taken {
+    /// A task has an instance.
+    pub(super) fn add(&mut self, kind: &str, name: &str) {
+        self.0.entry(kind.to_owned()).or_default().insert(name.to_owned());
+    }
+
+    /// A task gives back what it was granted.
+    pub(super) fn give_back(&mut self, grant: &GenericGrant) {
+        for (kind, names) in grant {
+            if let Some(taken) = self.0.get_mut(kind) {
+                taken.retain(|name| !names.contains(name));
+            }
+        }
+    }
+
+    /// The first kind of which too little is free.
+    pub(super) fn lack(&self, pools: &GenericPools, needs: &GenericNeeds) -> Option<Lack> {
+        let free = |kind: &String| pools.get(kind).map_or(0, |pool| self.free(kind, pool));
+        let lacks = needs.iter().map(|(kind, needs)| Lack { kind: kind.clone(), needs: *needs, free: free(kind) });
+        lacks.into_iter().find(|lack| lack.free < lack.needs)
+    }
+
+    /// How many instances of a kind are free.
+    pub(super) fn free(&self, kind: &str, pool: &GenericPool) -> u64 {
+        let taken = self.0.get(kind);
+        match pool {
+            GenericPool::Count(count) => count.saturating_sub(taken.map_or(0, |taken| taken.len() as u64)),
+            GenericPool::Named(names) => names.iter().filter(|name| !has(taken, name)).count() as u64,
+        }
+    }
+
+    /// Gives the first free instances of each kind. That there are enough was asked before.
+    pub(super) fn take(&mut self, pools: &GenericPools, needs: &GenericNeeds) -> GenericGrant {
+        let mut grant = GenericGrant::new();
+        for (kind, count) in needs {
+            let (taken, count) = (self.0.get(kind), usize::try_from(*count).unwrap_or(usize::MAX));
+            let names: Vec<String> = match pools.get(kind) {
+                None => Vec::new(),
+                Some(GenericPool::Count(_)) => {
+                    (0_u64..).map(|name| name.to_string()).filter(|name| !has(taken, name)).take(count).collect()
+                }
+                Some(GenericPool::Named(names)) => names.iter().filter(|name| !has(taken, name)).take(count).cloned().collect(),
+            };
+            names.iter().for_each(|name| self.add(kind, name));
+            grant.insert(kind.clone(), names);
+        }
+        grant
+    }
+}
+
+fn has(taken: Option<&BTreeSet<String>>, name: &str) -> bool {
+    taken.is_some_and(|taken| taken.contains(name))
+}
+
+/// What the tasks of a node may keep of what they were given, the first of them first.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(BTreeMap<String, u64>);
+
+impl Kept {
+    /// Takes a task's instances in, or names the kind that the node no longer has enough of, or no longer has that instance of.
+    pub(crate) fn keep<'a>(&mut self, pools: &GenericPools, grant: &'a GenericGrant) -> Result<(), &'a str> {
+        let fits = |(kind, names): &(&String, &Vec<String>)| match pools.get(*kind) {
+            None => names.is_empty(),
+            Some(GenericPool::Count(count)) => self.0.get(*kind).copied().unwrap_or(0).saturating_add(names.len() as u64) <= *count,
+            Some(GenericPool::Named(has)) => names.iter().all(|name| has.contains(name)),
+        };
+        if let Some((kind, _)) = grant.iter().find(|granted| !fits(granted)) {
+            return Err(kind);
+        }
+        grant.iter().for_each(|(kind, names)| *self.0.entry(kind.clone()).or_default() += names.len() as u64);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> GenericPool {
+        GenericPool::Named(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    fn grant(kind: &str, names: &[&str]) -> GenericGrant {
+        GenericGrant::from([(kind.to_owned(), names.iter().map(|name| (*name).to_owned()).collect())])
+    }
+
+    #[test]
+    fn named_instances_are_given_in_order_and_again_when_they_are_back() {
+        let pools = GenericPools::from([("gpu".to_owned(), named(&["a", "b", "c"]))]);
+        let needs = GenericNeeds::from([("gpu".to_owned(), 2)]);
+        let mut taken = Taken::default();
+        assert_eq!(taken.take(&pools, &needs), grant("gpu", &["a", "b"]));
+        let lack = taken.lack(&pools, &needs).unwrap();
+        assert_eq!((lack.kind.as_str(), lack.needs, lack.free), ("gpu", 2, 1));
+        taken.give_back(&grant("gpu", &["a"]));
+        assert!(taken.lack(&pools, &needs).is_none());
+        assert_eq!(taken.take(&pools, &needs), grant("gpu", &["a", "c"]));
+    }
+
+    #[test]
+    fn counted_instances_are_numbered() {
+        let pools = GenericPools::from([("seat".to_owned(), GenericPool::Count(2))]);
+        let needs = GenericNeeds::from([("seat".to_owned(), 1)]);
+        let mut taken = Taken::default();
+        assert_eq!(taken.take(&pools, &needs), grant("seat", &["0"]));
+        assert_eq!(taken.take(&pools, &needs), grant("seat", &["1"]));
+        assert!(taken.lack(&pools, &needs).is_some());
+    }
+
+    #[test]
+    fn a_pool_that_shrinks_keeps_what_it_can() {
+        let pools = GenericPools::from([("gpu".to_owned(), named(&["b"])), ("seat".to_owned(), GenericPool::Count(1))]);
+        let mut kept = Kept::default();
+        assert_eq!(kept.keep(&pools, &grant("gpu", &["a"])), Err("gpu"));
+        assert_eq!(kept.keep(&pools, &grant("gpu", &["b"])), Ok(()));
+        assert_eq!(kept.keep(&pools, &grant("seat", &["7"])), Ok(()), "a number means nothing");
+        assert_eq!(kept.keep(&pools, &grant("seat", &["0"])), Err("seat"));
+        assert_eq!(kept.keep(&pools, &grant("disk", &["0"])), Err("disk"));
+    }
+}

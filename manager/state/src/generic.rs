@@ -1,0 +1,96 @@
+//! Who has which instance of a node's generic resources: tasks that are placed and have not ended. Follows every event, so that finding a
+//! free instance need not walk over the tasks of a node, and so that apply can refuse one that is taken.
+//!
+//! Whether the node still has an instance is not judged here: a machine may lose one at any time, and enforce then takes the task away.
+
+use cluster_types::{Event, EventKind, GenericGrant, NodeId, Object, ObjectKey, Rejection, Task, TaskId, TaskState};
+use imbl::OrdMap;
+
+use crate::State;
+
+/// An instance: its node, kind and name.
+pub(crate) type Instance = (NodeId, String, String);
+
+/// All instances that are in use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Generics(OrdMap<Instance, TaskId>);
+
+impl Generics {
+    /// What is in use on a node: kind, name and task, in order.
+    pub(crate) fn on(&self, node: NodeId) -> impl Iterator<Item = (&str, &str, TaskId)> {
+        let first = (node, String::new(), String::new());
+        let own = self.0.range(first..).take_while(move |((of, ..), _)| *of == node);
+        own.map(|((_, kind, name), task)| (kind.as_str(), name.as_str(), *task))
+    }
+
+    /// Takes an event in. What goes is given back before what comes is taken.
+    pub(crate) fn follow(&mut self, event: &Event) {
+        let before = event.before.as_ref().map(held).unwrap_or_default();
+        let after = if event.kind == EventKind::Removed { Vec::new() } else { held(&event.object) };
+        if before == after {
+            return;
+        }
+        for (instance, _) in &before {
+            self.0.remove(instance);
+        }
+        self.0.extend(after);
+    }
+
+    /// An object of a snapshot.
+    pub(crate) fn restore(&mut self, object: &Object) {
+        self.0.extend(held(object));
+    }
+
+    /// How many are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The instances that an object holds.
+pub(crate) fn held(object: &Object) -> Vec<(Instance, TaskId)> {
+    match object {
+        Object::Task(task) => held_by_task(task),
+        Object::Cluster(_) | Object::Node(_) | Object::Service(_) | Object::Network(_) => Vec::new(),
+    }
+}
+
+fn held_by_task(task: &Task) -> Vec<(Instance, TaskId)> {
+    let Some(node) = task.node.filter(|_| !task.generic.is_empty() && task.holds_resources()) else { return Vec::new() };
+    instances(&task.generic).map(|(kind, name)| ((node, kind.clone(), name.clone()), task.id)).collect()
+}
+
+fn instances(grant: &GenericGrant) -> impl Iterator<Item = (&String, &String)> {
+    grant.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)))
+}
+
+impl State {
+    /// Each instance that a task is given on a node is nobody else's, and is named once.
+    pub(crate) fn check_task_generic(&self, id: TaskId, node: NodeId, grant: &GenericGrant) -> Result<(), Rejection> {
+        let refuse = |reason: String| Err(Rejection::Refused { key: ObjectKey::Task(id), reason });
+        for (kind, names) in grant {
+            for (place, name) in names.iter().enumerate() {
+                if names[..place].contains(name) {
+                    return refuse(format!("{kind} {name} is named twice"));
+                }
+                let holder = self.generics.0.get(&(node, kind.clone(), name.clone()));
+                if let Some(holder) = holder.filter(|holder| **holder != id) {
+                    return refuse(format!("{kind} {name} of node {node} is in use by task {holder}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A task that is made has instances only with its place.
+    pub(crate) fn check_new_task_generic(&self, task: &Task) -> Result<(), Rejection> {
+        match task.node.filter(|_| task.status.state == TaskState::Assigned) {
+            Some(node) => self.check_task_generic(task.id, node, &task.generic),
+            None if task.generic.is_empty() => Ok(()),
+            None => Err(Rejection::Refused {
+                key: ObjectKey::Task(task.id),
+                reason: "a task that is not placed has no generic resources".to_owned(),
+            }),
+        }
+    }
+}
