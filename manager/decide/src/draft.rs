@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use cluster_state::View;
 use cluster_types::{
-    Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep, Task,
-    TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus, Version,
+    Author, Change, DesiredState, IdStream, Meta, Node, NodeId, NodeStep, Object, ObjectKey, Service, ServiceId, ServiceSpec, ServiceStep,
+    Task, TaskAddress, TaskId, TaskState, TaskStatus, TaskStep, Timestamp, UpdateStatus, Version,
 };
 
 use crate::allocate::pools::Pools;
@@ -307,6 +307,11 @@ impl<'a> Draft<'a> {
     /// A rollout's status.
     pub(crate) fn update(&mut self, service: ServiceId, status: UpdateStatus) {
         self.push(Change::Service(service, ServiceStep::Update(status)));
+    }
+
+    /// A service goes back to an earlier spec. What is left of this pass does not see that.
+    pub(crate) fn roll_back(&mut self, service: &Service, to: Version, author: Author) {
+        self.push(Change::Service(service.id, ServiceStep::RollBack { from: service.spec_version, to, author }));
     }
 
     /// Takes a change into the plan and shows it to the later steps.

@@ -120,8 +120,12 @@ fn stays_alone(draft: &Draft<'_>, slot: Slot<'_>) -> bool {
     wanted.next().is_none() && first.is_none_or(|task| !leaves(draft, task))
 }
 
-/// Whether a running update has the slot in flight: its task of the new spec, in place of another, takes no traffic yet.
+/// Whether an update has the slot in flight: it has two tasks, also when the update was paused meanwhile, or its task of the new spec, in
+/// place of another, takes no traffic yet.
 fn is_in_update(service: &Service, slot: Slot<'_>) -> bool {
+    if slot.wanted().filter(|task| is_live(task)).count() > 1 {
+        return true;
+    }
     let Some(update) = service.update.as_ref().filter(|update| update.state.is_running()) else { return false };
     let is_new = |task: &Task| task.spec_version == update.target;
     let is_coming = |task: &Arc<Task>| is_new(task) && task.meta.created >= update.started && !task.status.is_serving();

@@ -9,6 +9,7 @@ mod mounts;
 mod networks;
 mod placement;
 mod ports;
+mod rollout;
 mod security;
 mod surroundings;
 mod task;
@@ -49,7 +50,7 @@ pub fn service(spec: &ServiceSpec) -> Vec<Problem> {
     labels(&mut problems, &spec.labels);
     mode(&mut problems, spec);
     problems.within("task", |problems| task::check(problems, &spec.task));
-    duration(&mut problems, "update.delay", spec.update.delay);
+    rollout::check(&mut problems, spec);
     ports::check(&mut problems, spec);
     problems.list
 }

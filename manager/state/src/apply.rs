@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use cluster_types::{
-    Change, Cluster, DesiredState, Endpoint, Entry, EntryMode, Event, Network, Node, Object, ObjectKey, Rejection, Service, ServiceStep,
-    Task, TaskState, TaskStep, Version,
+    Change, Cluster, DesiredState, Endpoint, Entry, EntryMode, Event, Lifetime, Network, Node, Object, ObjectKey, Rejection, Service,
+    ServiceStep, Task, TaskState, TaskStep, Version,
 };
 
 use crate::requests::Outcomes;
@@ -76,7 +76,7 @@ impl State {
                     self.check_task_generic(*id, *node, generic)?;
                 }
                 let nodes = &self.nodes;
-                self.tasks.change(stamp, *id, |task| steps::step_task(task, step, stamp.at, |node| nodes.get(node).is_some()))
+                self.tasks.change(stamp, *id, |task| steps::step_task(task, step, stamp, |node| nodes.get(node).is_some()))
             }
             Change::Node(id, step) => {
                 self.check_number(*id, step)?;
@@ -125,7 +125,7 @@ impl State {
             }
             Object::Task(task) => {
                 self.check_new_task(task)?;
-                self.tasks.create(stamp, Task::clone(task))
+                self.tasks.create(stamp, Task { life: Lifetime::default(), ..Task::clone(task) })
             }
             Object::Network(network) => {
                 self.check_new_network(network)?;

@@ -16,6 +16,7 @@ pub(crate) fn step(service: &mut Service, step: &ServiceStep, revisions: &Revisi
     match step {
         ServiceStep::Update(status) => {
             is_current(service, status.target)?;
+            has_seen(service, status)?;
             service.update = Some(status.clone());
         }
         ServiceStep::Endpoint(endpoint) => service.endpoint = endpoint.clone(),
@@ -38,6 +39,15 @@ fn is_current(service: &Service, version: Version) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("the update to spec version {} is out of date: {} is current", version.0, service.spec_version.0))
+}
+
+/// What a user told the update holds: a rollout that had not seen it yet looks again.
+fn has_seen(service: &Service, status: &UpdateStatus) -> Result<(), String> {
+    let steered = service.update.as_ref().map_or(Version::default(), |update| update.steered);
+    if status.steered == steered {
+        return Ok(());
+    }
+    Err(format!("the update was steered at {}, and this status has seen {}", steered.0, status.steered.0))
 }
 
 /// Another spec of a service, by its author. The same spec again changes nothing.
@@ -70,7 +80,8 @@ fn revise(service: &mut Service, spec: &Arc<ServiceSpec>, author: &Author, resto
     Ok(())
 }
 
-/// The number of tasks is not taken back: scaling and rolling back are different wishes.
+/// The number of tasks is not taken back: scaling and rolling back are different wishes. The rollback goes by the config of the spec that
+/// it leaves.
 fn roll_back(service: &mut Service, to: Version, spec: &Arc<ServiceSpec>, author: &Author, stamp: Stamp) -> Result<(), String> {
     let restores = service.history.iter().find(|revision| revision.spec_version == to).map(|revision| revision.number);
     let restores = restores.ok_or_else(|| format!("spec version {} is not in its history", to.0))?;
@@ -78,13 +89,21 @@ fn roll_back(service: &mut Service, to: Version, spec: &Arc<ServiceSpec>, author
     if spec == service.spec {
         return Err(format!("it is as revision {restores} was already"));
     }
+    let (left, config) = (service.spec_version, service.spec.rollback);
     revise(service, &spec, author, Some(restores), stamp)?;
+    let why = if author.message.is_empty() { String::new() } else { format!(": {}", author.message) };
     service.update = Some(UpdateStatus {
         state: UpdateState::RollbackStarted,
         target: service.spec_version,
         started: stamp.at,
-        message: if author.message.is_empty() { format!("back to revision {restores}") } else { author.message.clone() },
+        not_before: Some(stamp.at),
+        message: format!("rolling back to revision {restores}{why}"),
         progressed: stamp.at,
+        base: left,
+        config: Some(config),
+        counted: stamp.index,
+        forgiven: stamp.index,
+        steered: stamp.index,
         ..UpdateStatus::default()
     });
     Ok(())
@@ -92,7 +111,10 @@ fn roll_back(service: &mut Service, to: Version, spec: &Arc<ServiceSpec>, author
 
 fn steer_update(service: &mut Service, steer: Steer, stamp: Stamp) -> Result<(), String> {
     use UpdateState::{Canary, Paused, RollbackPaused, RollbackStarted, Updating};
-    let Some(update) = &mut service.update else { return Err("there is no update".to_owned()) };
+    let current = service.spec_version;
+    let Some(update) = service.update.as_mut().filter(|update| update.target == current) else {
+        return Err("there is no update to its spec".to_owned());
+    };
     let state = match (steer, update.state) {
         (Steer::Pause, Updating | Canary) => Paused,
         (Steer::Pause, RollbackStarted) => RollbackPaused,
@@ -108,10 +130,13 @@ fn steer_update(service: &mut Service, steer: Steer, stamp: Stamp) -> Result<(),
     }
     .to_owned();
     update.state = state;
-    update.progressed = stamp.at;
+    update.steered = stamp.index;
     update.promoted |= steer == Steer::Promote;
+    if steer != Steer::Pause {
+        (update.progressed, update.not_before) = (stamp.at, Some(stamp.at));
+    }
     if steer == Steer::Resume {
-        update.failed = 0;
+        (update.failed, update.counted, update.forgiven) = (0, stamp.index, stamp.index);
     }
     Ok(())
 }

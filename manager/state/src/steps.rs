@@ -6,15 +6,18 @@ use cluster_types::{
     TaskStep, Timestamp,
 };
 
-/// One step of a task. `at` is the entry's time; `exists` knows the nodes.
-pub(crate) fn step_task(task: &mut Task, step: &TaskStep, at: Timestamp, exists: impl Fn(NodeId) -> bool) -> Result<(), String> {
+use crate::table::Stamp;
+
+/// One step of a task. `exists` knows the nodes.
+pub(crate) fn step_task(task: &mut Task, step: &TaskStep, stamp: Stamp, exists: impl Fn(NodeId) -> bool) -> Result<(), String> {
+    let at = stamp.at;
     match step {
         TaskStep::Assign(node, addresses, generic) => assign(task, *node, (addresses, generic), at, exists(*node)),
         TaskStep::Explain(error) => explain(task, error, at),
         TaskStep::Desire(desired) => desire(task, *desired),
         TaskStep::Due if task.is_wanted() => desire(task, DesiredState::Running),
         TaskStep::Due => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
-        TaskStep::Report(node, status) => report(task, *node, status),
+        TaskStep::Report(node, status) => report(task, *node, status, stamp),
         TaskStep::Orphan => orphan(task, at),
         TaskStep::Relocate(true) if !task.is_wanted() => Err(format!("it is no longer wanted: its desired state is {}", task.desired)),
         TaskStep::Relocate(relocate) => {
@@ -75,7 +78,7 @@ fn desire(task: &mut Task, desired: DesiredState) -> Result<(), String> {
 }
 
 /// Reports of the state that it has refine it (an address, a PID) while it lives. A task that ended stays as it ended.
-fn report(task: &mut Task, node: NodeId, status: &TaskStatus) -> Result<(), String> {
+fn report(task: &mut Task, node: NodeId, status: &TaskStatus, stamp: Stamp) -> Result<(), String> {
     if task.node != Some(node) {
         return Err(format!("node {node} reports a task that is not its own"));
     }
@@ -90,6 +93,12 @@ fn report(task: &mut Task, node: NodeId, status: &TaskStatus) -> Result<(), Stri
         return Err(format!("its state is {found} and never goes back to {state}"));
     }
     task.status = status.clone();
+    if state == TaskState::Running && task.life.ran.is_none() {
+        task.life.ran = Some(stamp.at);
+    }
+    if state.is_terminal() && task.is_wanted() {
+        (task.life.ended, task.life.ended_at) = (Some(stamp.at), stamp.index);
+    }
     Ok(())
 }
 

@@ -44,8 +44,8 @@ pub use network_view::{
     EndpointView, NetworkView, OwnView, PeerView, ServiceNetworkView, ServiceView, ViewDiff, ViewItem, ViewItems, ViewKey,
 };
 pub use object::{
-    CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus, Object,
-    ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, Version,
+    CaRoot, Cluster, ContainerStatus, JoinSecret, JoinSecrets, Lifetime, ManagerSeat, Meta, Node, NodeDescription, NodeState, NodeStatus,
+    Object, ObjectKey, ObjectKind, Platform, PortBinding, Service, Task, TaskStatus, Version,
 };
 pub use placement::{Affinity, AffinityTarget, GenericGrant, GenericNeeds, GenericPool, GenericPools, NodeLoss, Placement, Ranking};
 pub use rollout::{Author, FailureAction, Ratio, Revision, Steer, UpdateConfig, UpdateOrder, UpdateState, UpdateStatus};

@@ -240,6 +240,21 @@ pub struct Task {
     /// A rebalance wants it on another node. Written by the rebalance, and taken back when the move finds no room.
     #[serde(default)]
     pub relocate: bool,
+    /// When it ran and ended, by the managers' clock. Set by apply.
+    #[serde(default)]
+    pub life: Lifetime,
+}
+
+/// When a task ran and ended, by the clock of the managers who wrote the entries: comparable with their other stamps, whatever a node's
+/// clock says. Set by apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lifetime {
+    /// When it was first reported to run.
+    pub ran: Option<Timestamp>,
+    /// When its end was reported while it was still wanted: it ended by itself.
+    pub ended: Option<Timestamp>,
+    /// The log index of that report.
+    pub ended_at: Version,
 }
 
 /// What is known of a task.
@@ -456,6 +471,7 @@ impl Task {
             iteration: 0,
             generic: GenericGrant::new(),
             relocate: false,
+            life: Lifetime::default(),
         }
     }
 

@@ -117,6 +117,24 @@ pub struct UpdateStatus {
     /// Whether its canaries were promoted.
     #[serde(default)]
     pub promoted: bool,
+    /// The last spec version that ran everywhere before it: where its rollback goes. What is newer and of the target's template, it made.
+    #[serde(default)]
+    pub base: Version,
+    /// What it goes by when that is not `update` of its spec: a rollback goes by `rollback` of the spec that it leaves.
+    #[serde(default)]
+    pub config: Option<UpdateConfig>,
+    /// Tasks whose end was reported up to this log index are counted: none counts twice, whoever leads.
+    #[serde(default)]
+    pub counted: Version,
+    /// Failures up to this log index are forgiven: where it began, or was resumed.
+    #[serde(default)]
+    pub forgiven: Version,
+    /// Tasks made before that do not run are no longer waited for: the progress deadline passed, and that was borne.
+    #[serde(default)]
+    pub given_up: Timestamp,
+    /// The log index at which a user last steered it. Set by apply, which refuses a status that has not seen it.
+    #[serde(default)]
+    pub steered: Version,
 }
 
 /// Where an update is. Swarm's states, and one for canaries.

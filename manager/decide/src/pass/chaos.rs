@@ -146,6 +146,7 @@ fn write(spec: &mut ServiceSpec, shape: &Shape, view: &View) {
     spec.task.networks = networks.filter(|network| view.network(*network).is_some()).map(attachment).collect();
     spec.endpoint.mode = if shape.dnsrr { EndpointMode::Dnsrr } else { EndpointMode::Vip };
     spec.update.parallelism = shape.parallelism;
+    spec.update.failure_action = [FailureAction::Pause, FailureAction::Continue, FailureAction::Rollback][usize::from(shape.image % 3)];
     spec.update.order = if shape.start_first { UpdateOrder::StartFirst } else { UpdateOrder::StopFirst };
     if let ServiceMode::Replicated { replicas } = &mut spec.mode {
         *replicas = shape.replicas;
@@ -307,9 +308,9 @@ fn at_the_end(bed: &mut Testbed) {
     }
 }
 
-/// An update that waits for room may hold old and new tasks side by side.
+/// An update that waited for room in vain may have left old and new tasks side by side.
 fn is_held(service: &Service) -> bool {
-    service.update.as_ref().is_some_and(|update| update.state == UpdateState::Updating)
+    service.update.as_ref().is_some_and(|update| !update.state.is_completed() || update.message.contains("do not run it"))
 }
 
 proptest! {

@@ -1,8 +1,9 @@
 //! Whether a task must be replaced because its service's spec changed since it was made.
 //!
-//! What the container is made from counts: the container, its resources, networks and host ports, and the counter of forced updates.
-//! Changed constraints count only when the task's node does not meet them; restart policy, update config, labels of the service, the number
-//! of replicas, ingress ports, aliases and how its name is answered need no new task.
+//! What the container is made from counts: the container with its health checks, its resources, networks and host ports, and the counter
+//! of forced updates. Changed constraints count only when the task's node does not meet them; preferences, affinities and the ranking are
+//! for tasks that have no node yet. Restart policy, update and rollback config, what happens when a node is lost, labels of the service, the
+//! number of replicas, ingress ports, aliases and how its name is answered need no new task.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,11 +45,21 @@ impl Staleness {
     }
 }
 
+/// Whether two specs ask for the same tasks in the same places: an update to the one is as good as one to the other.
+pub(super) fn is_same_template(one: &ServiceSpec, other: &ServiceSpec) -> bool {
+    let (here, there) = (&one.task.placement, &other.task.placement);
+    !needs_restart(one, other)
+        && here.constraints == there.constraints
+        && here.max_per_node == there.max_per_node
+        && here.platforms == there.platforms
+}
+
 fn needs_restart(old: &ServiceSpec, new: &ServiceSpec) -> bool {
     let (before, after) = (&old.task, &new.task);
     before.container != after.container
         || before.reservation != after.reservation
         || before.limits != after.limits
+        || before.generic != after.generic
         || before.network != after.network
         || !before.network_ids().eq(after.network_ids())
         || before.force_update != after.force_update
@@ -64,7 +75,10 @@ fn host_ports(spec: &ServiceSpec) -> impl Iterator<Item = &PublishedPort> {
 mod tests {
     use super::*;
     use crate::testbed;
-    use cluster_types::{DEFAULT_NETWORK, EndpointMode, NetworkAttachment, NetworkId, RestartCondition, ServiceMode};
+    use cluster_types::{
+        DEFAULT_NETWORK, EndpointMode, GenericNeeds, HealthSpec, NetworkAttachment, NetworkId, NodeLoss, Ranking, RestartCondition,
+        ServiceMode,
+    };
     use std::time::Duration;
 
     fn differs(change: impl FnOnce(&mut ServiceSpec)) -> bool {
@@ -80,6 +94,9 @@ mod tests {
         assert!(differs(|spec| spec.task.reservation.memory += 1));
         assert!(differs(|spec| spec.task.limits.pids += 1));
         assert!(differs(|spec| spec.task.force_update += 1));
+        assert!(differs(|spec| spec.task.container.health.retries = Some(7)));
+        assert!(differs(|spec| spec.task.container.readiness = Some(HealthSpec::default())));
+        assert!(differs(|spec| spec.task.generic = GenericNeeds::from([("gpu".to_owned(), 1)])));
         assert!(differs(|spec| spec.ports.push(testbed::host_port(80))));
         let attach = |network, alias: &str| vec![NetworkAttachment { network, aliases: vec![alias.to_owned()] }];
         assert!(differs(|spec| spec.task.networks = attach(NetworkId::from_bits(9), "db")));
@@ -89,6 +106,11 @@ mod tests {
         assert!(!differs(|spec| spec.mode = ServiceMode::Replicated { replicas: 9 }));
         assert!(!differs(|spec| spec.task.restart.condition = RestartCondition::None));
         assert!(!differs(|spec| spec.update.delay = Duration::from_secs(1)));
+        assert!(!differs(|spec| spec.rollback.parallelism = 9));
+        assert!(!differs(|spec| spec.task.on_node_lost = NodeLoss::Keep));
+        assert!(!differs(|spec| spec.task.placement.preferences.push("node.labels.zone".into())));
+        assert!(!differs(|spec| spec.task.placement.affinities.push("service!=db".parse().unwrap())));
+        assert!(!differs(|spec| spec.task.placement.ranking = Ranking::Binpack));
         assert!(!differs(|spec| drop(spec.labels.insert("a".into(), "b".into()))));
         assert!(!differs(|spec| spec.task.placement.constraints.push("node.role==worker".parse().unwrap())));
     }

@@ -75,6 +75,31 @@ fn names_are_dns_labels() {
 }
 
 #[test]
+fn updates_and_rollbacks_go_by_times_and_shares_that_make_sense() {
+    let year = limits::DURATION_MAX;
+    let good = |config: &mut UpdateConfig| {
+        (config.monitor, config.delay, config.progress_deadline) = (year, year, Duration::from_secs(1));
+        (config.max_failure_ratio, config.parallelism) = (Ratio(1000), limits::REPLICAS);
+    };
+    let all_good = refused(|spec| {
+        good(&mut spec.update);
+        good(&mut spec.rollback);
+        (spec.update.canary, spec.update.failure_action) = (limits::REPLICAS, FailureAction::Rollback);
+    });
+    assert_eq!(all_good, [] as [&str; 0], "more canaries than replicas are merely all of them");
+    let bad = |config: &mut UpdateConfig| {
+        (config.monitor, config.delay) = (year * 2, year * 2);
+        (config.progress_deadline, config.max_failure_ratio) = (Duration::from_millis(999), Ratio(1001));
+    };
+    let fields = ["delay", "monitor", "progress_deadline", "max_failure_ratio"];
+    assert_eq!(refused(|spec| bad(&mut spec.update)), fields.map(|field| format!("update.{field}")));
+    assert_eq!(refused(|spec| bad(&mut spec.rollback)), fields.map(|field| format!("rollback.{field}")));
+    let again = refused(|spec| (spec.rollback.failure_action, spec.rollback.canary) = (FailureAction::Rollback, 1));
+    assert_eq!(again, ["rollback.failure_action", "rollback.canary"]);
+    assert_eq!(refused(|spec| spec.update.parallelism = limits::REPLICAS + 1), ["update.parallelism"]);
+}
+
+#[test]
 fn sizes_stay_within_their_limits() {
     type Edit = fn(&mut ServiceSpec);
     let edits: [(&str, Edit); 13] = [

@@ -391,19 +391,72 @@ fn a_rollback_is_a_new_revision_that_keeps_the_number_of_tasks() {
 }
 
 #[test]
+fn a_rollback_goes_by_the_config_of_the_spec_that_it_leaves() {
+    let mut state = web();
+    let mut next = Service::clone(&service(7, spec("web", 1, "web:2")));
+    std::sync::Arc::make_mut(&mut next.spec).rollback.parallelism = 4;
+    apply(&mut state, Change::Update { object: Object::Service(next.into()), expect: Version(2) }).unwrap();
+    let left = state.view().service(SERVICE).unwrap().spec_version;
+    let author = Author { by: "rollout".to_owned(), message: "web.1 failed".to_owned() };
+    apply(&mut state, Change::Service(SERVICE, ServiceStep::RollBack { from: left, to: Version(2), author })).unwrap();
+    let update = state.view().service(SERVICE).unwrap().update.clone().unwrap();
+    assert_eq!((update.config.map(|config| config.parallelism), update.base), (Some(4), left));
+    assert_eq!(update.message, "rolling back to revision 1: web.1 failed");
+}
+
+fn going(state: UpdateState, steered: Version) -> Change {
+    let status = UpdateStatus { state, target: Version(2), steered, failed: 3, ..UpdateStatus::default() };
+    Change::Service(SERVICE, ServiceStep::Update(status))
+}
+
+#[test]
 fn an_update_is_steered_only_where_that_makes_sense() {
     let mut state = web();
     let steer = |steer| Change::Service(SERVICE, ServiceStep::Steer(Version(2), steer));
     assert!(apply(&mut state, steer(Steer::Pause)).is_err(), "there is no update");
-    let going = |state| UpdateStatus { state, target: Version(2), ..UpdateStatus::default() };
-    apply(&mut state, Change::Service(SERVICE, ServiceStep::Update(going(UpdateState::Updating)))).unwrap();
+    apply(&mut state, going(UpdateState::Updating, Version(0))).unwrap();
     assert!(apply(&mut state, steer(Steer::Promote)).is_err(), "no canary waits");
     apply(&mut state, steer(Steer::Pause)).unwrap();
+    let update = |state: &State| state.view().service(SERVICE).unwrap().update.clone().unwrap();
+    assert_eq!(update(&state).failed, 3);
     apply(&mut state, steer(Steer::Resume)).unwrap();
-    apply(&mut state, Change::Service(SERVICE, ServiceStep::Update(going(UpdateState::Canary)))).unwrap();
+    let resumed = update(&state);
+    assert_eq!((resumed.failed, resumed.forgiven, resumed.counted), (0, state.index(), state.index()));
+    apply(&mut state, going(UpdateState::Canary, resumed.steered)).unwrap();
     apply(&mut state, steer(Steer::Promote)).unwrap();
-    let update = state.view().service(SERVICE).unwrap().update.clone().unwrap();
-    assert_eq!((update.state, update.promoted), (UpdateState::Updating, true));
+    assert_eq!((update(&state).state, update(&state).promoted), (UpdateState::Updating, true));
+}
+
+#[test]
+fn a_pause_is_not_undone_by_a_rollout_that_has_not_seen_it() {
+    let mut state = web();
+    apply(&mut state, going(UpdateState::Updating, Version(0))).unwrap();
+    apply(&mut state, Change::Service(SERVICE, ServiceStep::Steer(Version(2), Steer::Pause))).unwrap();
+    assert!(is_refused(&apply(&mut state, going(UpdateState::Updating, Version(0)))));
+    assert_eq!(state.view().service(SERVICE).unwrap().update.as_ref().unwrap().state, UpdateState::Paused);
+}
+
+#[test]
+fn a_task_keeps_when_it_ran_and_when_it_ended_by_itself() {
+    let mut state = web();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
+    step(&mut state, report(TaskState::Running)).unwrap();
+    let life = |state: &State| state.view().task(TASK).unwrap().life;
+    let ran = life(&state).ran;
+    assert!(ran.is_some() && life(&state).ended.is_none());
+    step(&mut state, report(TaskState::Failed)).unwrap();
+    assert_eq!((life(&state).ran, life(&state).ended_at), (ran, state.index()));
+    assert!(life(&state).ended > ran);
+}
+
+#[test]
+fn a_task_that_was_told_to_stop_did_not_end_by_itself() {
+    let mut state = web();
+    step(&mut state, TaskStep::Assign(NODE, Vec::new(), GenericGrant::new())).unwrap();
+    step(&mut state, report(TaskState::Running)).unwrap();
+    step(&mut state, TaskStep::Desire(DesiredState::Shutdown)).unwrap();
+    step(&mut state, report(TaskState::Failed)).unwrap();
+    assert_eq!(state.view().task(TASK).unwrap().life.ended, None);
 }
 
 #[test]
