@@ -1,16 +1,18 @@
 //! Every decision of the managers, as pure functions: a view of the replicated state, the time and a seed in; changes, reasons and the
 //! moment to look again out. No I/O, no clock, no randomness of its own, ordered collections only.
 //!
-//! Begin with [`pass()`]: nine steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
+//! Begin with [`pass()`]: ten steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
 //! what it returns.
 
 mod allocate;
 pub mod assignment;
 pub mod constraint;
+pub mod cron;
 pub mod dirty;
 mod draft;
 pub mod drain;
 mod enforce;
+mod job;
 pub mod liveness;
 pub mod membership;
 pub mod network;

@@ -25,7 +25,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// Looks at each service that changed or waits for a delay.
 pub(crate) fn step(draft: &mut Draft<'_>) {
     for id in draft.services_due() {
-        if let Some(service) = draft.service(id) {
+        if let Some(service) = draft.service(id).filter(|service| !service.spec.mode.is_job()) {
             advance(draft, &service);
         }
     }
