@@ -1,7 +1,7 @@
 //! The task template: its sizes, restart policy and placement. The container has modules of its own.
 
 use cluster_types::constraint::ConstraintKey;
-use cluster_types::{Constraint, Limits, Reservation, RestartPolicy, TaskSpec, bytes, limits};
+use cluster_types::{Constraint, Limits, NodeLoss, Reservation, RestartPolicy, TaskSpec, bytes, limits};
 
 use super::words::{self, Words};
 use super::{Problems, container, duration, networks};
@@ -12,6 +12,9 @@ pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     problems.within("reservation", |problems| reservation(problems, task.reservation));
     problems.within("limits", |problems| limit(problems, task.limits, task.reservation));
     problems.within("restart", |problems| restart(problems, task.restart));
+    if let NodeLoss::Replace { after } = task.on_node_lost {
+        duration(problems, "on_node_lost", after);
+    }
     problems.within("placement", |problems| problems.each("constraints", &task.placement.constraints, constraint));
 }
 
