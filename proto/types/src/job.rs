@@ -41,7 +41,7 @@ pub struct JobStatus {
     pub next: Option<Timestamp>,
     /// Runs before the current one, the newest last, at most `limits::JOB_RUNS`.
     pub runs: Vec<JobRun>,
-    /// How many tasks the current run wants to complete; of a job on all nodes it is known when the run has ended.
+    /// How many tasks the current run wants to complete; of a job on all nodes it follows the nodes until the run has ended.
     #[serde(default)]
     pub wanted: u64,
     /// How many tasks completed, of those in the books. While the run goes on, tasks that completed and are not in `settled` come on top.

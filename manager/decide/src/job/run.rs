@@ -61,34 +61,43 @@ fn is_asked(service: &Service, before: Option<&Arc<ServiceSpec>>) -> bool {
 
 /// Brings the books up to date, when it is time, and ends the run when nothing is left to do.
 fn settle(draft: &mut Draft<'_>, service: &Service, survey: &Survey, status: &mut JobStatus) {
+    status.wanted = wanted(draft, service, &survey.completed);
     let is_over = match service.spec.mode {
-        ServiceMode::ReplicatedJob { max_concurrent, total } => {
-            let ended: Vec<&Place> = survey.completed.union(&survey.failed).collect();
-            let counted = ended.iter().filter(|place| place.slot <= total);
-            let is_over = status.settled.count_to(total).saturating_add(count(counted)) >= total;
-            if is_over || count(ended.iter()) > max_concurrent.max(u64::try_from(limits::JOB_RECORDS).unwrap_or(u64::MAX)) {
-                ended.iter().for_each(|place| status.settled.insert(place.slot));
-                status.completed = status.completed.saturating_add(count(survey.completed.iter()));
-            }
-            status.wanted = total;
-            is_over
-        }
+        ServiceMode::ReplicatedJob { max_concurrent, total } => keep_books(survey, status, max_concurrent, total),
         ServiceMode::GlobalJob => {
             let ended = |place: &Place| survey.completed.contains(place) || survey.failed.contains(place);
-            let expected = expected(draft, service);
-            let is_over = survey.busy.is_empty() && survey.has_ended() && expected.iter().all(ended);
-            if is_over {
-                status.completed = count(survey.completed.iter());
-                status.wanted = count(expected.union(&survey.completed));
-            }
-            is_over
+            survey.busy.is_empty() && survey.has_ended() && expected(draft, service).iter().all(ended)
         }
         ServiceMode::Replicated { .. } | ServiceMode::Global => false,
     };
     if is_over {
         status.ended = Some(draft.now);
+        if service.spec.mode == ServiceMode::GlobalJob {
+            status.completed = count(survey.completed.iter());
+        }
         let text = format!("run {} {}: {} of {}", status.iteration, outcome(status), status.completed, status.wanted);
         draft.note(ObjectKey::Service(service.id), text);
+    }
+}
+
+/// Whether all slots have had their last task.
+fn keep_books(survey: &Survey, status: &mut JobStatus, max_concurrent: u64, total: u64) -> bool {
+    let ended: Vec<&Place> = survey.completed.union(&survey.failed).collect();
+    let counted = ended.iter().filter(|place| place.slot <= total);
+    let is_over = status.settled.count_to(total).saturating_add(count(counted)) >= total;
+    if is_over || count(ended.iter()) > max_concurrent.max(u64::try_from(limits::JOB_RECORDS).unwrap_or(u64::MAX)) {
+        ended.iter().for_each(|place| status.settled.insert(place.slot));
+        status.completed = status.completed.saturating_add(count(survey.completed.iter()));
+    }
+    is_over
+}
+
+/// How many are to complete: those that did are among them, though their node may take no tasks any more.
+fn wanted(draft: &Draft<'_>, service: &Service, completed: &BTreeSet<Place>) -> u64 {
+    match service.spec.mode {
+        ServiceMode::ReplicatedJob { total, .. } => total,
+        ServiceMode::GlobalJob => count(expected(draft, service).union(completed)),
+        ServiceMode::Replicated { .. } | ServiceMode::Global => 0,
     }
 }
 
@@ -129,18 +138,10 @@ fn begin(draft: &mut Draft<'_>, service: &Service, survey: &Survey, mut status: 
         iteration,
         started: draft.now,
         ended: None,
-        wanted: total(service),
+        wanted: wanted(draft, service, &BTreeSet::new()),
         completed: 0,
         settled: cluster_types::SlotRanges::default(),
         ..status
-    }
-}
-
-/// How many are to complete, as far as the spec says.
-fn total(service: &Service) -> u64 {
-    match service.spec.mode {
-        ServiceMode::ReplicatedJob { total, .. } => total,
-        ServiceMode::Replicated { .. } | ServiceMode::Global | ServiceMode::GlobalJob => 0,
     }
 }
 
@@ -150,7 +151,7 @@ fn leave_out(draft: &mut Draft<'_>, service: &Service, status: &mut JobStatus, a
     match status.runs.last_mut().filter(|run| run.outcome == LEFT_OUT) {
         Some(last) => last.ended = at,
         None => {
-            let (iteration, wanted) = (0, total(service));
+            let (iteration, wanted) = (0, wanted(draft, service, &BTreeSet::new()));
             remember(&mut status.runs, JobRun { iteration, started: at, ended: at, completed: 0, wanted, outcome: LEFT_OUT.to_owned() });
         }
     }

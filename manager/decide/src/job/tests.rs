@@ -1,10 +1,12 @@
-//! Jobs on the simulated cluster: stories, and that any mishap ends in exactly what was asked for.
+//! Jobs on the simulated cluster: stories.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod clock;
+mod mishaps;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cluster_types::*;
-use proptest::prelude::*;
 
 use crate::Dirty;
 use crate::testbed::{Testbed, node_id, service_id, spec};
@@ -17,11 +19,6 @@ fn job(max_concurrent: u64, total: u64) -> ServiceSpec {
 
 fn on_all_nodes() -> ServiceSpec {
     ServiceSpec { mode: ServiceMode::GlobalJob, ..spec("job", 0) }
-}
-
-fn scheduled(cron: &str, overlap: Overlap) -> ServiceSpec {
-    let schedule = Some(Schedule { cron: cron.to_owned(), time_zone: "UTC".to_owned(), overlap });
-    ServiceSpec { schedule, ..job(1, 1) }
 }
 
 fn status(bed: &Testbed) -> JobStatus {
@@ -268,97 +265,6 @@ fn a_job_goes_on_elsewhere_when_its_node_is_lost() {
 }
 
 #[test]
-fn a_scheduled_job_runs_at_its_times_only() {
-    let mut bed = Testbed::new(1);
-    bed.create(1, scheduled("*/10 * * * *", Overlap::Forbid));
-    run_for(&mut bed, SECOND);
-    let first = status(&bed).next.unwrap();
-    assert_eq!((status(&bed).iteration, live(&bed).len(), first.0 % 600_000), (0, 0, 0));
-    for iteration in 1..4 {
-        let next = status(&bed).next.unwrap();
-        let wait = next.since(bed.now) + SECOND;
-        run_for(&mut bed, wait);
-        assert_eq!((status(&bed).iteration, status(&bed).started, live(&bed).len()), (iteration, next, 1));
-        end_all(&mut bed, TaskState::Complete);
-        run_for(&mut bed, SECOND);
-        assert!(status(&bed).ended.is_some());
-    }
-}
-
-#[test]
-fn a_run_that_is_due_while_the_last_goes_on_is_left_out_or_replaces_it() {
-    for overlap in [Overlap::Forbid, Overlap::Replace] {
-        let mut bed = Testbed::new(1);
-        bed.create(1, scheduled("* * * * *", overlap));
-        run_for(&mut bed, 70 * SECOND);
-        let first = live(&bed);
-        run_for(&mut bed, 120 * SECOND);
-        let status = status(&bed);
-        let outcomes: Vec<&str> = status.runs.iter().map(|run| run.outcome.as_str()).collect();
-        assert_eq!(live(&bed).len(), 1);
-        match overlap {
-            Overlap::Forbid => assert_eq!((status.iteration, outcomes, live(&bed)), (1, vec!["left out"], first)),
-            Overlap::Replace => assert_eq!((status.iteration, outcomes), (3, vec!["replaced", "replaced"])),
-        }
-    }
-}
-
-#[test]
-fn runs_that_nobody_was_there_to_begin_are_made_up_for_once() {
-    let mut bed = Testbed::new(1);
-    bed.create(1, scheduled("0 * * * *", Overlap::Forbid));
-    bed.pass();
-    bed.advance(5 * 3_600 * SECOND);
-    run_for(&mut bed, SECOND);
-    assert_eq!((status(&bed).iteration, live(&bed).len()), (1, 1));
-    assert!(status(&bed).next.unwrap().since(bed.now) <= 3_600 * SECOND);
-    end_all(&mut bed, TaskState::Complete);
-    run_for(&mut bed, SECOND);
-    assert_eq!((status(&bed).iteration, live(&bed).len()), (1, 0));
-}
-
-#[test]
-fn a_clock_that_goes_back_repeats_no_run() {
-    let mut bed = Testbed::new(1);
-    bed.create(1, scheduled("0 * * * *", Overlap::Forbid));
-    run_for(&mut bed, 3_700 * SECOND);
-    end_all(&mut bed, TaskState::Complete);
-    run_for(&mut bed, SECOND);
-    bed.now = Timestamp(bed.now.0 - 1_800_000);
-    run_for(&mut bed, 2_000 * SECOND);
-    assert_eq!(status(&bed).iteration, 1);
-}
-
-#[test]
-fn another_schedule_moves_the_next_run_and_force_runs_at_once() {
-    let mut bed = Testbed::new(1);
-    let id = bed.create(1, scheduled("0 0 1 1 *", Overlap::Forbid));
-    run_for(&mut bed, SECOND);
-    bed.update(id, |spec| spec.task.container.image = "web:2".to_owned());
-    run_for(&mut bed, SECOND);
-    assert_eq!(status(&bed).iteration, 0, "a new image counts from the next run on");
-    bed.update(id, |spec| spec.schedule.as_mut().unwrap().cron = "* * * * *".to_owned());
-    run_for(&mut bed, SECOND);
-    assert!(status(&bed).next.unwrap().since(bed.now) <= 60 * SECOND);
-    bed.update(id, |spec| spec.task.force_update += 1);
-    run_for(&mut bed, SECOND);
-    assert_eq!((status(&bed).iteration, live(&bed).len()), (1, 1));
-    bed.update(id, |spec| spec.schedule = None);
-    end_all(&mut bed, TaskState::Complete);
-    run_for(&mut bed, 300 * SECOND);
-    assert_eq!((status(&bed).iteration, status(&bed).next), (1, None));
-}
-
-#[test]
-fn the_history_is_bounded() {
-    let mut bed = Testbed::new(1);
-    bed.create(1, scheduled("* * * * *", Overlap::Replace));
-    run_for(&mut bed, 60 * 40 * SECOND);
-    assert_eq!(status(&bed).runs.len(), limits::JOB_RUNS);
-    assert!(bed.view().task_count() <= limits::JOB_RECORDS + 2, "{}", bed.view().task_count());
-}
-
-#[test]
 fn a_removed_job_leaves_nothing() {
     let mut bed = Testbed::new(1);
     let id = bed.create(1, job(2, 5));
@@ -368,132 +274,4 @@ fn a_removed_job_leaves_nothing() {
     bed.remove(ObjectKey::Service(id));
     run_for(&mut bed, SECOND);
     assert_eq!(bed.view().task_count(), 0);
-}
-
-/// What may happen to a job.
-#[derive(Debug, Clone)]
-enum Act {
-    End(usize, bool),
-    Pass,
-    Agents,
-    CutPass(usize),
-    Election,
-    Later(u64),
-    Node(u128, NodeState),
-    Again,
-    Concurrency(u64),
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let state = prop::sample::select(vec![NodeState::Ready, NodeState::Ready, NodeState::Disconnected, NodeState::Down]);
-    prop_oneof![
-        8 => (any::<usize>(), any::<bool>()).prop_map(|(task, completes)| Act::End(task, completes)),
-        8 => Just(Act::Pass),
-        8 => Just(Act::Agents),
-        2 => (0_usize..6).prop_map(Act::CutPass),
-        1 => Just(Act::Election),
-        3 => (1_u64..20_000).prop_map(Act::Later),
-        2 => (1_u128..4, state).prop_map(|(node, state)| Act::Node(node, state)),
-        1 => Just(Act::Again),
-        1 => (1_u64..5).prop_map(Act::Concurrency),
-    ]
-}
-
-/// A cluster with one job, and what an observer saw.
-struct Story {
-    bed: Testbed,
-    /// Slots or nodes that completed in each run by a task that was wanted.
-    completed: BTreeSet<(u64, u64, Option<NodeId>)>,
-    iteration: u64,
-}
-
-impl Story {
-    fn act(&mut self, act: &Act) {
-        let (view, bed) = (self.bed.view(), &mut self.bed);
-        match act {
-            Act::End(number, completes) => {
-                let runs: Vec<_> = view.tasks().filter(|task| task.status.state == TaskState::Running).collect();
-                if let Some(task) = runs.get(number % runs.len().max(1)) {
-                    bed.end(task.id, if *completes { TaskState::Complete } else { TaskState::Failed });
-                }
-            }
-            Act::Pass => drop(bed.pass()),
-            Act::Agents => drop(bed.agents()),
-            Act::CutPass(keep) => bed.cut_pass(*keep),
-            Act::Election => bed.dirty = Dirty::all(),
-            Act::Later(millis) => bed.advance(Duration::from_millis(*millis)),
-            Act::Node(number, state) => bed.set_node(*number, *state),
-            Act::Again => bed.update(service_id(1), |spec| spec.task.force_update += 1),
-            Act::Concurrency(most) => bed.update(service_id(1), |spec| {
-                if let ServiceMode::ReplicatedJob { max_concurrent, .. } = &mut spec.mode {
-                    *max_concurrent = *most;
-                }
-            }),
-        }
-        self.look();
-    }
-
-    /// What always holds.
-    fn look(&mut self) {
-        let view = self.bed.view();
-        let Some(status) = status_of(&self.bed) else { return };
-        assert!(status.iteration >= self.iteration, "the run went back");
-        self.iteration = status.iteration;
-        for task in self.bed.wanted(service_id(1)).iter().filter(|task| task.status.state == TaskState::Complete) {
-            self.completed.insert((task.iteration, task.slot, task.node.filter(|_| task.slot == 0)));
-        }
-        let mut places = BTreeSet::new();
-        for task in view.tasks().filter(|task| task.is_wanted() && !task.status.state.is_terminal()) {
-            let place = (task.iteration, task.slot, task.node.filter(|_| task.slot == 0));
-            assert!(places.insert(place), "two tasks in a place");
-            assert!(!self.completed.contains(&place), "a place that completed has another task");
-        }
-        if let Some(ended) = status.ended {
-            assert!(ended >= status.started || self.bed.now < status.started);
-            let seen = self.completed.iter().filter(|(iteration, ..)| *iteration == status.iteration).count();
-            assert_eq!(status.completed, u64::try_from(seen).unwrap(), "{status:?}");
-        }
-    }
-
-    /// The trouble ends: every task that runs completes.
-    fn end(&mut self) {
-        for number in 1..4 {
-            self.bed.set_node(number, NodeState::Ready);
-        }
-        for _ in 0..4_000 {
-            let plan = self.bed.pass();
-            self.look();
-            let moved = self.bed.agents() || !live(&self.bed).is_empty();
-            end_all(&mut self.bed, TaskState::Complete);
-            self.look();
-            if !moved && plan.changes.is_empty() {
-                return;
-            }
-            self.bed.advance(Duration::from_millis(100));
-        }
-        panic!("the job does not end: {:?}", status_of(&self.bed));
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 2, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_job_ends_with_exactly_what_was_asked_for(
-        acts in prop::collection::vec(act(), 0..100), max_concurrent in 1_u64..5, total in 1_u64..60, everywhere: bool,
-    ) {
-        let mut story = Story { bed: Testbed::new(3), completed: BTreeSet::new(), iteration: 0 };
-        story.bed.create(1, if everywhere { on_all_nodes() } else { job(max_concurrent, total) });
-        acts.iter().for_each(|act| story.act(act));
-        story.end();
-        let status = status(&story.bed);
-        prop_assert!(status.ended.is_some());
-        prop_assert_eq!(status.completed, status.wanted);
-        if !everywhere {
-            prop_assert_eq!(status.completed, total);
-        }
-        prop_assert_eq!(story.bed.wanted(service_id(1)).len(), 0);
-        prop_assert!(story.bed.view().task_count() <= limits::JOB_RECORDS);
-        prop_assert!(story.bed.pass().changes.is_empty());
-    }
 }
