@@ -15,8 +15,10 @@ mod run;
 mod survey;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use cluster_types::{Change, JobStatus, Service, ServiceId, ServiceMode, ServiceStep, Task};
+use cluster_state::View;
+use cluster_types::{Change, JobStatus, Service, ServiceId, ServiceMode, ServiceStep, Task, TaskState};
 
 use self::survey::Survey;
 use crate::constraint;
@@ -49,15 +51,16 @@ fn advance(draft: &mut Draft<'_>, service: &Service) {
     if let Some(at) = status.next {
         draft.wake(at, service.id);
     }
-    dismiss(draft, service, &status);
+    let is_dismissed = dismiss(draft, service, &status);
+    let is_same = !is_dismissed && service.job.as_ref().is_some_and(|job| job.iteration == status.iteration);
     if status.is_on() {
-        let survey = Survey::of(draft, service, &status);
+        let survey = if is_same { survey } else { Survey::of(draft, service, &status) };
         fill(draft, service, &status, &survey);
     }
 }
 
-/// Tasks of other runs, those whose end is in the books of the log, and those of slots that are too many now.
-fn dismiss(draft: &mut Draft<'_>, service: &Service, status: &JobStatus) {
+/// Stops tasks of other runs, those whose end is in the books of the log, and those of slots that are too many now. Whether there were any.
+fn dismiss(draft: &mut Draft<'_>, service: &Service, status: &JobStatus) -> bool {
     let stored = draft.view.service(service.id).and_then(|service| service.job.clone()).unwrap_or_default();
     let is_booked = |task: &Task| stored.iteration == task.iteration && (stored.ended.is_some() || stored.settled.contains(task.slot));
     let is_beyond = |task: &Task| match service.spec.mode {
@@ -65,11 +68,10 @@ fn dismiss(draft: &mut Draft<'_>, service: &Service, status: &JobStatus) {
         ServiceMode::Replicated { .. } | ServiceMode::Global | ServiceMode::GlobalJob => false,
     };
     let slots = draft.slots(service.id);
-    for task in slots.tasks().iter().filter(|task| task.is_wanted()) {
-        if task.iteration != status.iteration || is_booked(task) || is_beyond(task) {
-            draft.stop(task);
-        }
-    }
+    let is_over = |task: &Task| task.iteration != status.iteration || is_booked(task) || is_beyond(task);
+    let over: Vec<&Arc<Task>> = slots.tasks().iter().filter(|task| task.is_wanted() && is_over(task)).collect();
+    over.iter().for_each(|task| draft.stop(task));
+    !over.is_empty()
 }
 
 /// Tasks for places that have none.
@@ -116,6 +118,32 @@ fn vacant<'a>(status: &'a JobStatus, survey: &'a Survey, total: u64) -> impl Ite
 fn create(draft: &mut Draft<'_>, service: &Service, (status, survey): (&JobStatus, &Survey), place: Place) {
     let failures = survey.failures(place);
     draft.create(service, NewTask { slot: place.slot, node: place.node, failures, iteration: status.iteration, ..NewTask::running() });
+}
+
+/// How far the current run of a job is, for users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobProgress {
+    /// How many tasks completed.
+    pub completed: u64,
+    /// How many run.
+    pub running: u64,
+    /// How many are to complete.
+    pub wanted: u64,
+}
+
+/// How far the current run of a job is, or how the last one ended; none for a service that is none, or has not begun.
+#[must_use]
+pub fn job_progress(view: &View, service: &Service) -> Option<JobProgress> {
+    let status = service.job.as_ref()?;
+    let mut progress = JobProgress { completed: status.completed, running: 0, wanted: status.wanted };
+    for task in view.tasks_of_service(service.id).filter(|task| task.is_wanted() && task.iteration == status.iteration) {
+        match task.status.state {
+            TaskState::Running => progress.running += 1,
+            TaskState::Complete if status.is_on() && !status.settled.contains(task.slot) => progress.completed += 1,
+            _ => {}
+        }
+    }
+    Some(progress)
 }
 
 #[cfg(test)]

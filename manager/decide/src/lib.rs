@@ -32,4 +32,5 @@ mod samples;
 mod testbed;
 
 pub use dirty::Dirty;
+pub use job::{JobProgress, job_progress};
 pub use pass::{Note, Plan, pass};

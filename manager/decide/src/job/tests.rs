@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use cluster_types::*;
 
+use super::{JobProgress, job_progress};
 use crate::Dirty;
 use crate::testbed::{Testbed, node_id, service_id, spec};
 
@@ -86,6 +87,27 @@ fn a_job_completes_each_slot_once_a_few_at_a_time() {
 }
 
 #[test]
+fn users_see_how_far_a_run_is() {
+    let mut bed = Testbed::new(2);
+    bed.create(1, job(2, 40));
+    run_for(&mut bed, SECOND);
+    for completed in 0..39 {
+        let progress = progress(&bed);
+        assert_eq!((progress.completed, progress.running, progress.wanted), (completed, 2.min(40 - completed), 40));
+        bed.end(live(&bed)[0], TaskState::Complete);
+        run_for(&mut bed, SECOND);
+    }
+    end_all(&mut bed, TaskState::Complete);
+    run_for(&mut bed, SECOND);
+    assert_eq!(progress(&bed), JobProgress { completed: 40, running: 0, wanted: 40 });
+}
+
+fn progress(bed: &Testbed) -> JobProgress {
+    let view = bed.view();
+    job_progress(&view, view.service(service_id(1)).unwrap()).unwrap()
+}
+
+#[test]
 fn a_task_that_fails_is_restarted_in_its_slot_after_the_delay() {
     let mut bed = Testbed::new(2);
     bed.create(1, job(1, 2));
@@ -116,6 +138,7 @@ fn a_run_whose_tasks_fail_for_good_has_failed_and_the_next_one_counts_anew() {
     bed.update(id, |spec| spec.task.force_update += 1);
     bed.settle();
     assert_eq!((status(&bed).iteration, tasks(&bed, 2)), (2, 6));
+    assert!(bed.view().tasks_of_service(id).filter(|task| task.iteration == 2).any(|task| task.failures == 0), "failures are a run's own");
     assert_eq!(status(&bed).runs[0].outcome, "failed");
 }
 

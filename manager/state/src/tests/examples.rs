@@ -405,3 +405,22 @@ fn an_update_is_steered_only_where_that_makes_sense() {
     let update = state.view().service(SERVICE).unwrap().update.clone().unwrap();
     assert_eq!((update.state, update.promoted), (UpdateState::Updating, true));
 }
+
+/// The tasks of what is in a run's books may be gone.
+#[test]
+fn a_run_of_a_job_never_goes_back() {
+    let mut state = web();
+    let mut at = |iteration, slots: &[u64], ended: bool| {
+        let mut settled = SlotRanges::default();
+        slots.iter().for_each(|slot| settled.insert(*slot));
+        let job = JobStatus { iteration, settled, ended: ended.then_some(Timestamp(9)), ..JobStatus::default() };
+        apply(&mut state, Change::Service(SERVICE, ServiceStep::Job(job)))
+    };
+    assert_eq!(at(1, &[1], false), Ok(()));
+    assert_eq!(at(1, &[1, 2], false), Ok(()));
+    assert!(is_refused(&at(1, &[1], false)));
+    assert_eq!(at(1, &[1, 2], true), Ok(()));
+    assert!(is_refused(&at(1, &[1, 2, 3], false)));
+    assert_eq!(at(2, &[], false), Ok(()));
+    assert!(is_refused(&at(1, &[1, 2, 3], true)));
+}
