@@ -23,6 +23,8 @@ pub(crate) fn step(service: &mut Service, step: &ServiceStep, revisions: &Revisi
             is_current(service, *from)?;
             let spec = revisions.get(service.id, *to).ok_or_else(|| format!("spec version {} is not in its history", to.0))?;
             roll_back(service, *to, &Arc::clone(spec), author, stamp)?;
+            // A job has no update: the spec that comes back begins another run.
+            service.update = service.update.take().filter(|_| !service.spec.mode.is_job());
         }
         ServiceStep::Steer(target, steer) => {
             is_current(service, *target)?;

@@ -174,6 +174,21 @@ fn another_task_spec_begins_another_run_once_the_old_tasks_have_stopped() {
 }
 
 #[test]
+fn a_job_that_is_rolled_back_runs_again_and_has_no_update() {
+    let mut bed = Testbed::new(2);
+    let id = bed.create(1, job(1, 1));
+    run_for(&mut bed, SECOND);
+    bed.update(id, |spec| spec.task.container.image = "web:2".to_owned());
+    run_for(&mut bed, SECOND);
+    let service = bed.view().service(id).unwrap().clone();
+    let (from, to) = (service.spec_version, service.history[0].spec_version);
+    bed.apply(vec![Change::Service(id, ServiceStep::RollBack { from, to, author: Author::default() })]);
+    run_for(&mut bed, SECOND);
+    assert_eq!((status(&bed).iteration, live(&bed).len()), (3, 1));
+    assert_eq!(bed.view().service(id).unwrap().update, None);
+}
+
+#[test]
 fn what_is_no_change_of_the_task_begins_no_run() {
     let mut bed = Testbed::new(2);
     let id = bed.create(1, job(2, 2));
