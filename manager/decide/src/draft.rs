@@ -47,7 +47,7 @@ pub(crate) struct Draft<'a> {
 #[expect(clippy::large_enum_variant, reason = "a plan lives for a moment, and a box for each change would cost more than the room")]
 enum Step {
     Create(TaskId),
-    Change(Change),
+    Change(Box<Change>),
 }
 
 /// What a decider says of a task that it makes; the rest is the service's.
@@ -98,7 +98,7 @@ impl<'a> Draft<'a> {
         let create = |id: TaskId| Some(Change::Create(Object::Task(Arc::clone(tasks.get(&id)?.as_ref()?))));
         let steps = self.steps.into_iter().filter_map(|step| match step {
             Step::Create(id) => create(id),
-            Step::Change(change) => Some(change),
+            Step::Change(change) => Some(*change),
         });
         Plan { changes: self.blocks.into_iter().chain(steps).collect(), wake_at: self.wake_at, notes: self.notes, carry: self.carry }
     }
@@ -226,6 +226,12 @@ impl<'a> Draft<'a> {
         self.wake_any(at);
     }
 
+    /// Look again at that time, at this node.
+    pub(crate) fn wake_node(&mut self, at: Timestamp, node: NodeId) {
+        self.carry.nodes.insert(node);
+        self.wake_any(at);
+    }
+
     /// Look again at that time.
     pub(crate) fn wake_any(&mut self, at: Timestamp) {
         self.wake_at = Some(self.wake_at.map_or(at, |earlier| earlier.min(at)));
@@ -335,7 +341,7 @@ impl<'a> Draft<'a> {
             // Users' changes: no decider makes them.
             Change::Create(_) | Change::Update { .. } | Change::Remove { .. } => {}
         }
-        self.steps.push(Step::Change(change));
+        self.steps.push(Step::Change(Box::new(change)));
     }
 
     fn push_new(&mut self, task: Arc<Task>) {

@@ -2,23 +2,25 @@
 //! or have less than is reserved or was given.
 //!
 //! It only ends them; orchestrate fills the places again, without restart delay. Paused nodes keep what they have. Replicas on a drained
-//! node that can be reached are left to [`crate::moving`].
+//! node that can be reached are left to [`crate::moving`]. On a node that is down a task stays for as long as its service says
+//! (`on_node_lost`): if the node comes back before, it was never away.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cluster_types::{Availability, Node, NodeId, NodeState, ObjectKey, Reservation, ServiceMode, Task, TaskState};
+use cluster_types::{Availability, Node, NodeId, NodeLoss, NodeState, ObjectKey, Reservation, ServiceMode, Task, TaskState, Timestamp};
 
 use crate::constraint;
 use crate::draft::Draft;
 use crate::schedule::Kept;
 
-/// Looks at each node that changed.
+/// Looks at each node that changed or whose time has come.
 pub(crate) fn step(draft: &mut Draft<'_>) {
-    for id in draft.nodes_due() {
+    for id in nodes_due(draft) {
         let tasks = draft.tasks_on(id);
         match draft.node(id).cloned() {
             None => clear(draft, id, &tasks, "was removed"),
-            Some(node) if node.status.state == NodeState::Down => clear(draft, id, &tasks, "is down"),
+            Some(node) if node.status.state == NodeState::Down => lose(draft, &node, &tasks),
             Some(node) => match node.spec.availability {
                 Availability::Drain => leave(draft, id, &tasks),
                 Availability::Active => evict_misfits(draft, &node, &tasks),
@@ -42,6 +44,43 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
 /// Whether what runs on a node can no longer be reached: it is gone or called down.
 pub(crate) fn is_lost(node: Option<&Arc<Node>>) -> bool {
     node.is_none_or(|node| node.status.state == NodeState::Down)
+}
+
+/// Also those that are down and have tasks of a service that changed: it may say otherwise now how long they are waited for.
+fn nodes_due(draft: &mut Draft<'_>) -> BTreeSet<NodeId> {
+    let mut due = draft.nodes_due();
+    let down: BTreeSet<NodeId> = draft.nodes().filter(|node| is_lost(Some(node)) && !due.contains(&node.id)).map(|node| node.id).collect();
+    let services = if down.is_empty() { BTreeSet::new() } else { draft.services_due() };
+    for service in services {
+        let slots = draft.slots(service);
+        let nodes = slots.tasks().iter().filter(|task| task.is_wanted()).filter_map(|task| task.node);
+        due.extend(nodes.filter(|node| down.contains(node)));
+    }
+    due
+}
+
+/// When a task on a node that is down since then is given up; none is never. Not waiting at all does not depend on the stamp, which may be
+/// of a leader whose clock was ahead.
+pub(crate) fn given_up_at(policy: NodeLoss, since: Timestamp) -> Option<Timestamp> {
+    match policy {
+        NodeLoss::Keep => None,
+        NodeLoss::Replace { after } if after.is_zero() => Some(Timestamp::default()),
+        NodeLoss::Replace { after } => Some(since.plus(after)),
+    }
+}
+
+/// Gives up what is on a node that is down, each task when its service's current spec says so.
+fn lose(draft: &mut Draft<'_>, node: &Node, tasks: &[Arc<Task>]) {
+    let mut lost = Vec::new();
+    for task in tasks {
+        let policy = draft.service(task.service).map(|service| service.spec.task.on_node_lost).unwrap_or_default();
+        match given_up_at(policy, node.status.since) {
+            Some(at) if at > draft.now && is_live(task) => draft.wake_node(at, node.id),
+            None if is_live(task) => {}
+            Some(_) | None => lost.push(Arc::clone(task)),
+        }
+    }
+    clear(draft, node.id, &lost, "is down");
 }
 
 fn clear(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>], why: &str) {
@@ -115,3 +154,6 @@ fn sum(one: Reservation, other: Reservation) -> Reservation {
 fn exceeds(reserved: Reservation, capacity: Reservation) -> bool {
     reserved.nano_cpus > capacity.nano_cpus || reserved.memory > capacity.memory
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,18 @@
 //! Every decision of the managers, as pure functions: a view of the replicated state, the time and a seed in; changes, reasons and the
 //! moment to look again out. No I/O, no clock, no randomness of its own, ordered collections only.
 //!
-//! Begin with [`pass()`]: eleven steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
+//! Begin with [`pass()`]: twelve steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
 //! what it returns.
 
 mod allocate;
 pub mod assignment;
 pub mod constraint;
+pub mod cron;
 pub mod dirty;
 mod draft;
 pub mod drain;
 mod enforce;
+mod job;
 pub mod liveness;
 pub mod membership;
 mod moving;
@@ -33,5 +35,6 @@ mod samples;
 mod testbed;
 
 pub use dirty::Dirty;
+pub use job::{JobProgress, job_progress};
 pub use moving::{DrainProgress, drain_progress};
 pub use pass::{Note, Plan, pass};

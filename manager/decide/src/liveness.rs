@@ -1,16 +1,18 @@
 //! Which nodes are there: from what the leader heard to the states that are replicated.
 //!
 //! A node that is silent for the grace is down, and its tasks are replaced (by enforce). Each leader counts the grace anew from the moment
-//! it took over, so a change of leader alone takes no node down. After a day its tasks are orphaned: nobody waits for them any more. It
-//! stops nothing and never writes `Ready`: the dispatcher does, when a session opens and whenever a node that has one is called otherwise.
+//! it took over, so a change of leader alone takes no node down. After a day its tasks are orphaned: nobody waits for them any more,
+//! unless their service says to (`on_node_lost`). It stops nothing and never writes `Ready`: the dispatcher does, when a session opens and whenever a node that has one is called otherwise.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_state::View;
-use cluster_types::{Change, Node, NodeId, NodeState, NodeStatus, NodeStep, TaskId, TaskStep, Timestamp};
+use cluster_types::{Change, Node, NodeId, NodeState, NodeStatus, NodeStep, Task, TaskStep, Timestamp};
 
 use crate::draft::Draft;
+use crate::enforce;
 
 /// Shortest time between two heartbeats of a node.
 const PERIOD_MIN: Duration = Duration::from_millis(500);
@@ -69,11 +71,11 @@ pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change
             Verdict::Becomes(state, message, since) => changes.push(becomes(node, state, message, since)),
         }
         if let Some(at) = lost_for_good(node).filter(|_| live_tasks(view, node.id).next().is_some()) {
-            if at <= now { orphan(view, node.id, &mut changes) } else { sooner(&mut wake_at, at) }
+            if at <= now { orphan(view, node.id, &mut changes, |task| is_awaited(view, node, task, now)) } else { sooner(&mut wake_at, at) }
         }
     }
     for gone in view.nodes_of_tasks().filter(|id| view.node(*id).is_none()) {
-        orphan(view, gone, &mut changes);
+        orphan(view, gone, &mut changes, |_| false);
     }
     (changes, wake_at)
 }
@@ -121,12 +123,20 @@ fn lost_for_good(node: &Node) -> Option<Timestamp> {
     (node.status.state == NodeState::Down).then(|| node.status.since.plus(ORPHAN_AFTER))
 }
 
-fn live_tasks(view: &View, node: NodeId) -> impl Iterator<Item = TaskId> {
-    view.tasks_on_node(node).filter(|task| !task.status.state.is_terminal()).map(|task| task.id)
+/// Whether a task on a node that is down is still to be there when the node comes back.
+fn is_awaited(view: &View, node: &Node, task: &Task, now: Timestamp) -> bool {
+    let policy = view.service(task.service).map(|service| service.spec.task.on_node_lost);
+    let given_up = policy.map(|policy| enforce::given_up_at(policy, node.status.since));
+    task.is_wanted() && given_up.is_some_and(|at| at.is_none_or(|at| at > now))
 }
 
-fn orphan(view: &View, node: NodeId, changes: &mut Vec<Change>) {
-    changes.extend(live_tasks(view, node).map(|task| Change::Task(task, TaskStep::Orphan)));
+fn live_tasks(view: &View, node: NodeId) -> impl Iterator<Item = &Arc<Task>> {
+    view.tasks_on_node(node).filter(|task| !task.status.state.is_terminal())
+}
+
+fn orphan(view: &View, node: NodeId, changes: &mut Vec<Change>, stays: impl Fn(&Task) -> bool) {
+    let lost = live_tasks(view, node).filter(|task| !stays(task));
+    changes.extend(lost.map(|task| Change::Task(task.id, TaskStep::Orphan)));
 }
 
 fn sooner(wake_at: &mut Option<Timestamp>, at: Timestamp) {

@@ -14,9 +14,7 @@ mod progress;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_types::{
-    Availability, Change, DesiredState, Node, ObjectKey, Service, ServiceMode, Task, TaskState, TaskStep, Timestamp, UpdateState,
-};
+use cluster_types::{Availability, Change, DesiredState, Node, ObjectKey, Service, ServiceMode, Task, TaskState, TaskStep, Timestamp};
 
 use crate::draft::{Draft, NewTask};
 use crate::enforce;
@@ -186,9 +184,7 @@ fn limit(draft: &Draft<'_>, service: &Service, task: &Task) -> u64 {
 
 /// Makes the replacement, or waits until it may. The first one starts without delay; one that failed is followed as after a failed restart.
 fn begin(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>, old: &Task) {
-    let held = |state| matches!(state, UpdateState::Paused | UpdateState::Canary | UpdateState::RollbackPaused);
-    let is_held = service.update.as_ref().is_some_and(|update| held(update.state));
-    let spec_version = if is_held { old.spec_version } else { service.spec_version };
+    let spec_version = service.successor_version(old);
     let policy = &service.spec.task.restart;
     let newest = slot.newest();
     let ended = matches!(newest.status.state, TaskState::Complete | TaskState::Failed | TaskState::Rejected);

@@ -8,7 +8,7 @@ use cluster_types::{Change, ObjectKey, Timestamp};
 
 use crate::draft::Draft;
 use crate::liveness::Presence;
-use crate::{Dirty, allocate, enforce, liveness, moving, orchestrate, reap, rebalance, restart, rollout, schedule};
+use crate::{Dirty, allocate, enforce, job, liveness, moving, orchestrate, reap, rebalance, restart, rollout, schedule};
 
 /// What a pass wants.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +44,7 @@ pub fn pass(view: &View, now: Timestamp, seed: u64, dirty: &Dirty, presence: &Pr
     moving::step(&mut draft);
     orchestrate::replicated(&mut draft);
     orchestrate::global(&mut draft);
+    job::step(&mut draft);
     rollout::step(&mut draft);
     allocate::step(&mut draft);
     schedule::step(&mut draft);

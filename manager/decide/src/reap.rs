@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_state::View;
-use cluster_types::{Change, DesiredState, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, limits};
+use cluster_types::{Change, DesiredState, JobStatus, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, limits};
 
 use crate::draft::Draft;
 
@@ -35,18 +35,20 @@ pub fn reap(view: &View) -> Vec<Change> {
 #[must_use]
 pub fn of_service(view: &View, service: ServiceId) -> Vec<Change> {
     let history = history(view, service);
-    let mut ended: BTreeMap<(u64, Option<NodeId>), Vec<&Arc<Task>>> = BTreeMap::new();
+    let job = view.service(service).and_then(|service| service.job.as_ref());
+    let mut ended: BTreeMap<Place, Vec<&Arc<Task>>> = BTreeMap::new();
     let mut changes = Vec::new();
     for task in view.tasks_of_service(service) {
         match fate(view, task) {
             Fate::Stays => {}
             Fate::Goes => changes.push(removal(task)),
-            Fate::History => ended.entry(place(task)).or_default().push(task),
+            Fate::History => ended.entry(place(task, job)).or_default().push(task),
         }
     }
-    for mut tasks in ended.into_values() {
+    for (place, mut tasks) in ended {
         tasks.sort_by_key(|task| (task.meta.version, task.id));
-        let beyond = tasks.len().saturating_sub(history);
+        let kept = if place == Place::Done { limits::JOB_RECORDS } else { history };
+        let beyond = tasks.len().saturating_sub(kept);
         changes.extend(tasks.into_iter().take(beyond).map(|task| removal(task)));
     }
     changes
@@ -86,9 +88,23 @@ fn has_node(view: &View, task: &Task) -> bool {
     task.node.is_some_and(|node| view.node(node).is_some())
 }
 
-/// History is kept for each slot; for each node where a service is global.
-fn place(task: &Task) -> (u64, Option<NodeId>) {
-    (task.slot, if task.slot == 0 { task.node } else { None })
+/// What shares a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Slot(u64),
+    /// Of a global service.
+    Node(Option<NodeId>),
+    /// All that a job no longer works at: slots are not used again in a run, so a history of each would never end.
+    Done,
+}
+
+fn place(task: &Task, job: Option<&JobStatus>) -> Place {
+    let is_done = |job: &JobStatus| !job.is_on() || task.iteration != job.iteration || job.settled.contains(task.slot);
+    match task.slot {
+        _ if job.is_some_and(is_done) => Place::Done,
+        0 => Place::Node(task.node),
+        slot => Place::Slot(slot),
+    }
 }
 
 /// How many ended tasks are kept for each place: the user's history, and as many as counting the restarts takes.

@@ -11,7 +11,7 @@ pub(crate) mod policy;
 
 use std::sync::Arc;
 
-use cluster_types::{Change, DesiredState, ObjectKey, Service, Task, TaskStep};
+use cluster_types::{Change, DesiredState, ObjectKey, RestartCondition, Service, Task, TaskStep};
 
 use crate::constraint;
 use crate::draft::{Draft, NewTask};
@@ -52,18 +52,26 @@ fn succeed(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
 /// Judged at the time of the end, not now: what was refused once stays refused.
 fn is_allowed(draft: &Draft<'_>, service: &Service, slot: Slot<'_>, ended: &Task) -> bool {
     let policy = &service.spec.task.restart;
-    policy::wants_successor(policy.condition, ended.status.state)
+    policy::wants_successor(condition(service), ended.status.state)
         && (policy.max_attempts == 0 || attempts(service, slot, ended) < policy.max_attempts)
         && Place::of(ended).node.is_none_or(|node| {
             let placement = &service.spec.task.placement;
-            draft.node(node).is_some_and(|node| node.takes_tasks() && constraint::unmet(node, &placement.constraints).is_none())
+            draft.node(node).is_some_and(|node| node.takes_tasks() && constraint::belongs(node, placement))
         })
 }
 
-/// Restarts so far. The history that is kept may be shorter than the attempts allowed; without a window the task's counter helps out.
+/// A task of a job that completed is done, whatever the policy says. Swarm: the same.
+fn condition(service: &Service) -> RestartCondition {
+    match service.spec.task.restart.condition {
+        RestartCondition::Any if service.spec.mode.is_job() => RestartCondition::OnFailure,
+        condition => condition,
+    }
+}
+
+/// Restarts so far, in this run of a job. The history that is kept may be shorter than the attempts allowed; without a window the task's counter helps out.
 fn attempts(service: &Service, slot: Slot<'_>, ended: &Task) -> u64 {
     let window = service.spec.task.restart.window;
-    let of_spec = slot.0.iter().filter(|task| task.spec_version == ended.spec_version);
+    let of_spec = slot.0.iter().filter(|task| (task.spec_version, task.iteration) == (ended.spec_version, ended.iteration));
     let created: Vec<_> = of_spec.map(|task| task.meta.created).collect();
     let counted = policy::attempts(window, ended.meta.updated, &created);
     if window.is_zero() { counted.max(u64::from(ended.failures)) } else { counted }
@@ -72,13 +80,15 @@ fn attempts(service: &Service, slot: Slot<'_>, ended: &Task) -> u64 {
 fn replace(draft: &mut Draft<'_>, service: &Service, ended: &Arc<Task>) {
     let policy = &service.spec.task.restart;
     // Another spec may have mended what failed.
-    let failures = if ended.spec_version == service.spec_version { policy::failures_after(policy, ended) } else { 1 };
+    let spec_version = service.successor_version(ended);
+    let failures = if ended.spec_version == spec_version { policy::failures_after(policy, ended) } else { 1 };
     let chance = draft.chance();
     let not_before = policy::delayed(policy, failures, draft.now, chance);
     let desired = if not_before.is_some() { DesiredState::Ready } else { DesiredState::Running };
     draft.desire(ended, DesiredState::Shutdown);
-    draft.create(
+    draft.create_of(
         service,
+        spec_version,
         NewTask { slot: ended.slot, node: Place::of(ended).node, desired, not_before, failures, iteration: ended.iteration },
     );
     if let Some(at) = not_before {

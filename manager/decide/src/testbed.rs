@@ -209,6 +209,14 @@ impl Testbed {
         self.apply(plan.changes);
     }
 
+    /// A pass of whose plan some changes were lost and the others not: its batches are proposed side by side.
+    pub(crate) fn pass_without(&mut self, is_lost: impl Fn(&Change) -> bool) {
+        let mut plan = self.plan(&self.view(), &self.dirty);
+        plan.changes.retain(|change| !is_lost(change));
+        self.dirty = Dirty::all();
+        self.apply(plan.changes);
+    }
+
     fn plan(&self, view: &View, dirty: &Dirty) -> Plan {
         pass(view, self.now, 7, dirty, &self.presence(view))
     }

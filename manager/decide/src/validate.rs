@@ -5,6 +5,7 @@
 
 mod container;
 mod health;
+mod job;
 mod mounts;
 mod networks;
 mod placement;
@@ -18,7 +19,7 @@ mod words;
 use std::fmt;
 use std::time::Duration;
 
-use cluster_types::{NetworkSpec, NodeSpec, ServiceMode, ServiceSpec, limits};
+use cluster_types::{NetworkSpec, NodeSpec, ServiceSpec, limits};
 
 pub use self::surroundings::service_in;
 use self::words::Words;
@@ -48,7 +49,7 @@ pub fn service(spec: &ServiceSpec) -> Vec<Problem> {
     }
     name(&mut problems, "name", &spec.name);
     labels(&mut problems, &spec.labels);
-    mode(&mut problems, spec);
+    job::check(&mut problems, spec);
     problems.within("task", |problems| task::check(problems, &spec.task));
     rollout::check(&mut problems, spec);
     ports::check(&mut problems, spec);
@@ -99,19 +100,6 @@ pub fn node(spec: &NodeSpec) -> Vec<Problem> {
         problems.add("labels", format!("are {bytes} bytes together: at most {} are allowed", limits::SPEC_BYTES));
     }
     problems.list
-}
-
-fn mode(problems: &mut Problems, spec: &ServiceSpec) {
-    match spec.mode {
-        ServiceMode::Replicated { replicas } if replicas > limits::REPLICAS => {
-            problems.add("mode.replicas", format!("{replicas} are too many: at most {} are allowed", limits::REPLICAS));
-        }
-        ServiceMode::Global | ServiceMode::GlobalJob if spec.task.placement.max_per_node > 0 => {
-            problems
-                .add("task.placement.max_per_node", "has no meaning for a global service, which has one task on each node: leave it out");
-        }
-        ServiceMode::Replicated { .. } | ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => {}
-    }
 }
 
 /// The problems found so far, and the path to where the search is.

@@ -24,6 +24,8 @@ pub(crate) fn step(service: &mut Service, step: &ServiceStep, revisions: &Revisi
             is_current(service, *from)?;
             let spec = revisions.get(service.id, *to).ok_or_else(|| format!("spec version {} is not in its history", to.0))?;
             roll_back(service, *to, &Arc::clone(spec), author, stamp)?;
+            // A job has no update: the spec that comes back begins another run.
+            service.update = service.update.take().filter(|_| !service.spec.mode.is_job());
         }
         ServiceStep::Steer(target, steer) => {
             is_current(service, *target)?;
@@ -141,10 +143,15 @@ fn steer_update(service: &mut Service, steer: Steer, stamp: Stamp) -> Result<(),
     Ok(())
 }
 
+/// A run goes forward only: what is settled stays settled, for the tasks that say so may be gone already.
 fn job_goes_on(service: &mut Service, job: &JobStatus) -> Result<(), String> {
-    let found = service.job.as_ref().map_or(0, |job| job.iteration);
-    if job.iteration < found {
-        return Err(format!("run {found} has begun and never goes back to {}", job.iteration));
+    let found = service.job.clone().unwrap_or_default();
+    if job.iteration < found.iteration {
+        return Err(format!("run {} has begun and never goes back to {}", found.iteration, job.iteration));
+    }
+    let settled = |job: &JobStatus| job.settled.count_to(u64::MAX);
+    if job.iteration == found.iteration && (settled(job) < settled(&found) || (job.ended.is_none() && found.ended.is_some())) {
+        return Err(format!("more of run {} is done than that says", found.iteration));
     }
     service.job = Some(job.clone());
     Ok(())

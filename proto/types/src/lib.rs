@@ -35,7 +35,7 @@ pub use event::{Event, EventKind};
 pub use health::{HealthCheck, HealthSpec, HealthState, HealthTest, TaskHealth};
 pub use id::{ClusterId, Id, IdStream, NetworkId, NodeId, RequestId, ServiceId, TaskId};
 pub use image::{DEFAULT_REGISTRY, ImageRef, InvalidImageRef, is_digest};
-pub use job::{JobRun, JobStatus, Overlap, Schedule};
+pub use job::{JobRun, JobStatus, Overlap, Schedule, SlotRanges};
 pub use network::{
     BlockOwner, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Endpoint, EndpointAffinity, EndpointMode, EndpointSpec, Network, NetworkAttachment,
     NetworkPool, NetworkSpec, NodeNetwork, TaskAddress,

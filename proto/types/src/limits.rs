@@ -40,6 +40,10 @@ pub const ERROR_BYTES: usize = 2_048;
 pub const REVISIONS: usize = 10;
 /// Runs of a scheduled job that are remembered.
 pub const JOB_RUNS: usize = 10;
+/// Finished tasks kept of each job, beside those of the slots that are still at work.
+pub const JOB_RECORDS: usize = 20;
+/// Longest cron line, in bytes.
+pub const CRON_BYTES: usize = 256;
 /// Longest output kept of a probe, in bytes (Docker: 4 KiB).
 pub const PROBE_BYTES: usize = 4 << 10;
 /// Longest output kept of a task that failed, in bytes.

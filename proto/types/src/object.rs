@@ -450,6 +450,13 @@ impl Service {
             job: None,
         }
     }
+
+    /// The spec of a successor in the place of a task. While an update waits for a user, nothing else brings its spec further.
+    #[must_use]
+    pub fn successor_version(&self, of: &Task) -> Version {
+        let is_held = self.update.as_ref().is_some_and(|update| update.state.is_held());
+        if is_held { of.spec_version } else { self.spec_version }
+    }
 }
 
 impl Task {

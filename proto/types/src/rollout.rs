@@ -185,6 +185,12 @@ impl UpdateState {
         matches!(self, Self::Completed | Self::RollbackCompleted)
     }
 
+    /// Whether it waits for a user.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        matches!(self, Self::Paused | Self::Canary | Self::RollbackPaused)
+    }
+
     /// Whether tasks are being replaced now.
     #[must_use]
     pub fn is_running(self) -> bool {

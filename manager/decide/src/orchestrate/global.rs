@@ -29,7 +29,7 @@ pub(super) fn fit(draft: &mut Draft<'_>, service: &Service, only: Option<&BTreeS
 
 /// By the service's current spec: that of a running task is enforced elsewhere.
 fn belongs(service: &Service, node: &Node) -> bool {
-    constraint::unmet(node, &service.spec.task.placement.constraints).is_none()
+    constraint::belongs(node, &service.spec.task.placement)
 }
 
 fn leave(draft: &mut Draft<'_>, slot: Slot<'_>, node: &Node) {

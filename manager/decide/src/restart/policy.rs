@@ -1,7 +1,8 @@
 //! The arithmetic of restarts: whether a task that ended gets a successor, and when. Pure numbers, no view.
 //!
 //! Fields and defaults are swarm's (`swarm-behaviour.md` 1.5), plus a delay that doubles with each failure in a row up to a cap. A failure
-//! counter lives in the task, so that a new leader continues where the old one was.
+//! counter lives in the task, so that a new leader continues where the old one was. Whatever the policy says, a loop is slowed until it
+//! costs less than one log write a second.
 
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use cluster_types::{RestartCondition, RestartPolicy, Task, TaskState, Timestamp}
 pub(crate) const STEADY: Duration = Duration::from_secs(10);
 /// From the second failure in a row on, a policy without a delay waits at least this long: a crash loop must not flood the log.
 pub(crate) const LOOP_DELAY: Duration = Duration::from_secs(1);
+/// That wait doubles too, to at least this: a task that fails at once costs up to eight log writes, for its making, placing, and reports.
+const LOOP_DELAY_CAP: Duration = Duration::from_secs(8);
 /// The share of a delay that chance adds at most: one part in this many.
 const JITTER_PARTS: u32 = 10;
 
@@ -31,13 +34,14 @@ pub(crate) fn failures_after(policy: &RestartPolicy, ended: &Task) -> u32 {
     if ran && lived >= STEADY.max(policy.delay.saturating_mul(2)) { 1 } else { ended.failures.saturating_add(1) }
 }
 
-/// The delay before the restart after `failures` failures in a row, without chance: `delay * 2^(failures - 1)`, capped.
+/// The delay before the restart after `failures` failures in a row, without chance: `delay * 2^(failures - 1)` capped by the policy, and no
+/// less than a crash loop takes.
 pub(crate) fn delay(policy: &RestartPolicy, failures: u32) -> Duration {
     let growth = |first: Duration, doublings: u32| first.saturating_mul(2_u32.saturating_pow(doublings.min(31)));
     let wished = growth(policy.delay, failures.saturating_sub(1));
     let least = if failures >= 2 { growth(LOOP_DELAY, failures - 2) } else { Duration::ZERO };
-    let cap = policy.max_delay.max(policy.delay).max(LOOP_DELAY);
-    if failures == 0 { Duration::ZERO } else { wished.max(least).min(cap) }
+    let cap = policy.max_delay.max(policy.delay);
+    if failures == 0 { Duration::ZERO } else { wished.min(cap).max(least.min(cap.max(LOOP_DELAY_CAP))) }
 }
 
 /// The longest that [`delayed`] may make of that delay.
@@ -83,7 +87,8 @@ mod tests {
     #[test]
     fn without_a_delay_the_first_restart_is_at_once_and_a_loop_is_slowed() {
         assert_eq!(delayed(&policy(0, 0), 1, Timestamp(7), 3), None);
-        assert_eq!(delay(&policy(0, 0), 9), LOOP_DELAY);
+        assert_eq!(delay(&policy(0, 0), 9), LOOP_DELAY_CAP);
+        assert_eq!([1, 2, 3, 9].map(|failures| delay(&policy(2, 2), failures).as_secs()), [2, 2, 2, 8]);
         assert_eq!(delay(&policy(0, 60), 4), LOOP_DELAY * 4);
     }
 
@@ -131,7 +136,7 @@ mod tests {
             let base = delay(&policy, failures);
             prop_assert!(base <= delay(&policy, failures + 1));
             prop_assert!(base >= policy.delay);
-            prop_assert!(base <= policy.max_delay.max(policy.delay).max(LOOP_DELAY));
+            prop_assert!(base <= policy.max_delay.max(policy.delay).max(LOOP_DELAY_CAP));
             let at = delayed(&policy, failures, Timestamp(5), chance).map_or(Duration::ZERO, |at| at.since(Timestamp(5)));
             prop_assert!(at >= base && at <= most_delay(&policy, failures));
         }

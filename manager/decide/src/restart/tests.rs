@@ -27,25 +27,6 @@ fn end(bed: &mut Testbed, web: ServiceId, state: TaskState) {
 }
 
 #[test]
-fn a_crash_loop_costs_less_than_a_write_a_second() {
-    let mut bed = Testbed::new(2);
-    let mut spec = spec("web", 1);
-    spec.task.restart.delay = Duration::ZERO;
-    bed.broken.insert("web:1".to_owned());
-    let web = bed.create(1, spec);
-    let began = bed.now;
-    let mut reports = 0;
-    while bed.now.since(began) < 60 * SECOND {
-        bed.pass();
-        reports += usize::from(bed.agents());
-        bed.advance(Duration::from_millis(20));
-    }
-    let failures = bed.wanted(web)[0].failures;
-    assert!(failures >= 5, "it did not loop: {failures} failures");
-    assert!(bed.writes + reports <= 60, "{} plans and {reports} reports in a minute", bed.writes);
-}
-
-#[test]
 fn attempts_are_bounded_and_stay_so_whoever_leads() {
     let (mut bed, web) = with_restart(|policy| policy.max_attempts = 2);
     for _ in 0..2 {
@@ -133,6 +114,51 @@ proptest! {
     }
 }
 
+/// Ways for a task to fail at once.
+fn any_policy() -> impl Strategy<Value = RestartPolicy> {
+    let condition = prop::sample::select(vec![RestartCondition::Any, RestartCondition::OnFailure]);
+    let millis = || prop_oneof![Just(0_u64), 0_u64..2_000, 0_u64..20_000];
+    (condition, millis(), millis(), prop_oneof![Just(0_u64), 0_u64..20], millis()).prop_map(
+        |(condition, delay, max_delay, max_attempts, window)| {
+            let (delay, max_delay, window) =
+                (Duration::from_millis(delay), Duration::from_millis(max_delay), Duration::from_millis(window));
+            RestartPolicy { condition, delay, max_delay, max_attempts, window }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
+
+    /// Plans and reports together, by any policy, after the first few restarts; and what is kept of them is bounded.
+    #[test]
+    fn a_crash_loop_costs_at_most_a_write_a_second(policy in any_policy(), is_missing: bool, is_job: bool) {
+        let mut bed = Testbed::new(2);
+        if is_missing { &mut bed.missing } else { &mut bed.broken }.insert("web:1".to_owned());
+        let mut spec = spec("web", 1);
+        spec.task.restart = policy;
+        if is_job {
+            spec.mode = ServiceMode::ReplicatedJob { max_concurrent: 1, total: 1 };
+        }
+        bed.create(1, spec);
+        let (mut reports, mut ended) = (0, bed.now.plus(300 * SECOND));
+        while bed.now < ended {
+            let plan = bed.pass();
+            let moved = bed.agents();
+            reports += usize::from(moved);
+            if moved || !plan.changes.is_empty() {
+                bed.advance(Duration::from_millis(10));
+            } else {
+                bed.now = bed.wake_at.unwrap_or(ended);
+            }
+            let most = limits::TASK_HISTORY.max(usize::try_from(policy.max_attempts).unwrap() + 1) + 2;
+            prop_assert!(bed.view().task_count() <= most, "{} records", bed.view().task_count());
+        }
+        ended = bed.now.max(ended);
+        prop_assert!(bed.writes + reports <= 300, "{} plans and {reports} reports until {ended:?}", bed.writes);
+    }
+}
+
 /// A successor prepares its image while it waits. When that fails at once, the next one still comes no sooner than this one was to start.
 #[test]
 fn a_task_that_is_rejected_while_it_waits_is_not_replaced_before_its_time() {
@@ -163,4 +189,20 @@ fn a_new_spec_does_not_wait_for_the_failures_of_the_old_one() {
     bed.update(web, |spec| spec.task.container.image = "web:2".to_owned());
     bed.settle_checked(|bed| assert!(bed.now.since(fixed) < Duration::from_secs(30)));
     assert_eq!(bed.running(web).values().sum::<usize>(), 2);
+}
+
+#[test]
+fn what_crashes_while_an_update_is_paused_comes_back_as_it_was() {
+    let mut bed = Testbed::new(2);
+    let web = bed.create(1, spec("web", 3));
+    bed.settle();
+    bed.update(web, |spec| spec.task.container.image = "web:2".to_owned());
+    bed.pass();
+    let target = bed.view().service(web).unwrap().spec_version;
+    bed.apply(vec![Change::Service(web, ServiceStep::Steer(target, Steer::Pause))]);
+    let old = bed.wanted(web).into_iter().find(|task| task.status.state == TaskState::Running).unwrap();
+    bed.end(old.id, TaskState::Failed);
+    bed.pass();
+    let successor = bed.wanted(web).into_iter().find(|task| task.slot == old.slot && task.id != old.id).unwrap();
+    assert_eq!(successor.spec_version, old.spec_version);
 }

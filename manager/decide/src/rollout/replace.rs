@@ -42,7 +42,7 @@ pub(super) fn why_stop_first(draft: &Draft<'_>, service: &Service, config: Updat
     if placement.max_per_node == 0 {
         return None;
     }
-    let takes = |node: &&Arc<Node>| node.takes_tasks() && constraint::unmet(node, &placement.constraints).is_none();
+    let takes = |node: &&Arc<Node>| node.takes_tasks() && constraint::belongs(node, placement);
     let nodes = u64::try_from(draft.nodes().filter(takes).count()).unwrap_or(u64::MAX);
     let is_full = nodes.saturating_mul(placement.max_per_node) <= replicas;
     is_full.then(|| format!("each node has its {} tasks of the service", placement.max_per_node))

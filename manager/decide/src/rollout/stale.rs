@@ -39,7 +39,7 @@ impl Staleness {
     fn misplaced(&self, draft: &Draft<'_>, task: &Task) -> bool {
         let placement = &self.spec.task.placement;
         match task.node.and_then(|node| draft.node(node)) {
-            Some(node) => constraint::unmet(node, &placement.constraints).is_some(),
+            Some(node) => !constraint::belongs(node, placement),
             None => draft.spec_of(task).is_none_or(|old| old.task.placement != *placement),
         }
     }

@@ -1,6 +1,6 @@
 //! The task template: its sizes and restart policy. The container and the placement have modules of their own.
 
-use cluster_types::{Limits, Reservation, RestartPolicy, TaskSpec, bytes, limits};
+use cluster_types::{Limits, NodeLoss, Reservation, RestartPolicy, TaskSpec, bytes, limits};
 
 use super::{Problems, container, duration, networks, placement};
 
@@ -10,6 +10,9 @@ pub(super) fn check(problems: &mut Problems, task: &TaskSpec) {
     problems.within("reservation", |problems| reservation(problems, task.reservation));
     problems.within("limits", |problems| limit(problems, task.limits, task.reservation));
     problems.within("restart", |problems| restart(problems, task.restart));
+    if let NodeLoss::Replace { after } = task.on_node_lost {
+        duration(problems, "on_node_lost", after);
+    }
     problems.within("placement", |problems| placement::check(problems, &task.placement));
     placement::generic(problems, &task.generic);
 }

@@ -1,6 +1,7 @@
 //! Tests of validation: what is accepted, each refusal with its field, the limits at their edge, and that nothing makes it panic.
 
 mod accepted;
+mod jobs;
 mod networks;
 mod placement;
 

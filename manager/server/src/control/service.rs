@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cluster_api::convert::FieldError;
 use cluster_api::pb;
 use cluster_api::status::{ApiError, Kind, code};
+use cluster_decide::job_progress;
 use cluster_decide::validate::{self, Problem};
 use cluster_state::View;
 use cluster_types::{
@@ -127,10 +128,12 @@ fn message(view: &View, service: &Service, conflicts: &Conflicts<'_>) -> pb::Ser
     let running = tasks().filter(|task| task.status.state == TaskState::Running).count();
     let wanted = match service.spec.mode {
         ServiceMode::Replicated { replicas } => replicas,
-        ServiceMode::ReplicatedJob { total, .. } => total,
+        ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
         ServiceMode::Global | ServiceMode::GlobalJob => tasks().filter_map(|task| task.node).collect::<BTreeSet<_>>().len() as u64,
     };
-    pb::Service { running: running as u64, wanted, port_conflicts: conflicts.of_service(service), ..service.into() }
+    let progress = job_progress(view, service);
+    let progress = progress.map(|job| pb::JobProgress { completed: job.completed, running: job.running, wanted: job.wanted });
+    pb::Service { running: running as u64, wanted, port_conflicts: conflicts.of_service(service), progress, ..service.into() }
 }
 
 fn created(view: &View, id: ServiceId) -> Result<pb::Service, ApiError> {

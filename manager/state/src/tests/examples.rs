@@ -484,3 +484,22 @@ fn an_instance_of_a_generic_resource_is_given_once_until_its_task_ends() {
     assert_eq!(state.check(), Vec::<String>::new());
     assert_eq!(State::decode(&state.encode()).map(|state| in_use(&state)).unwrap(), ["gpu=b", "gpu=c"]);
 }
+
+/// The tasks of what is in a run's books may be gone.
+#[test]
+fn a_run_of_a_job_never_goes_back() {
+    let mut state = web();
+    let mut at = |iteration, slots: &[u64], ended: bool| {
+        let mut settled = SlotRanges::default();
+        slots.iter().for_each(|slot| settled.insert(*slot));
+        let job = JobStatus { iteration, settled, ended: ended.then_some(Timestamp(9)), ..JobStatus::default() };
+        apply(&mut state, Change::Service(SERVICE, ServiceStep::Job(job)))
+    };
+    assert_eq!(at(1, &[1], false), Ok(()));
+    assert_eq!(at(1, &[1, 2], false), Ok(()));
+    assert!(is_refused(&at(1, &[1], false)));
+    assert_eq!(at(1, &[1, 2], true), Ok(()));
+    assert!(is_refused(&at(1, &[1, 2, 3], false)));
+    assert_eq!(at(2, &[], false), Ok(()));
+    assert!(is_refused(&at(1, &[1, 2, 3], true)));
+}

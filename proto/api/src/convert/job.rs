@@ -1,6 +1,6 @@
-//! Jobs: their schedule and their runs.
+//! Jobs: their schedule and their runs. The books of settled slots stay with the managers.
 
-use cluster_types::{JobRun, JobStatus, Overlap, Schedule, Timestamp};
+use cluster_types::{JobRun, JobStatus, Overlap, Schedule, SlotRanges, Timestamp};
 
 use super::{FieldError, list, same_values, stamp, variant};
 use crate::pb;
@@ -54,6 +54,8 @@ impl From<&JobStatus> for pb::JobStatus {
             cause: job.cause,
             next_ms: job.next.map(|at| at.0),
             runs: job.runs.iter().map(Into::into).collect(),
+            wanted: job.wanted,
+            completed: job.completed,
         }
     }
 }
@@ -69,6 +71,9 @@ impl TryFrom<pb::JobStatus> for JobStatus {
             cause: job.cause,
             next: stamp(job.next_ms),
             runs: list("runs", job.runs)?,
+            wanted: job.wanted,
+            completed: job.completed,
+            settled: SlotRanges::default(),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Updates of services: their configuration, how they go, and the history of specs.
+//! Updates of services: their configuration, how they go, and the history of specs. What only the rollout needs to count stays with the
+//! managers.
 
 use std::time::Duration;
 
@@ -81,6 +82,7 @@ impl TryFrom<pb::UpdateStatus> for UpdateStatus {
             failed: status.failed,
             progressed: Timestamp(status.progressed_ms),
             promoted: status.promoted,
+            ..Self::default()
         })
     }
 }

@@ -111,6 +111,7 @@ impl From<&Service> for pb::Service {
             wanted: 0,
             endpoint: Some((&service.endpoint).into()),
             port_conflicts: Vec::new(),
+            progress: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tasks and what is known of them.
 
-use cluster_types::{ContainerStatus, DesiredState, PortBinding, Task, TaskState, TaskStatus, Timestamp, Version};
+use cluster_types::{ContainerStatus, DesiredState, Lifetime, PortBinding, Task, TaskState, TaskStatus, Timestamp, Version};
 
 use super::{FieldError, list, optional, parsed, placement, required, same_values, variant};
 use crate::pb;
@@ -120,6 +120,7 @@ impl TryFrom<pb::Task> for Task {
             iteration: task.iteration,
             generic: placement::read_grant(task.generic),
             relocate: task.relocate,
+            life: Lifetime::default(),
         })
     }
 }

@@ -142,7 +142,9 @@ prop_compose! {
         (places, failed, progressed, promoted) in (any::<u64>(), any::<u64>(), stamp(), any::<bool>()),
         (target, started, completed, not_before, message) in (any::<u64>(), stamp(), option::of(stamp()), option::of(stamp()), text()),
     ) -> UpdateStatus {
-        UpdateStatus { state, target: Version(target), started, completed, not_before, message, places, failed, progressed, promoted }
+        let target = Version(target);
+        let known = UpdateStatus::default();
+        UpdateStatus { state, target, started, completed, not_before, message, places, failed, progressed, promoted, ..known }
     }
 }
 
@@ -227,6 +229,7 @@ prop_compose! {
         let spec_version = Version(version);
         Task {
             meta, id, service, spec_version, slot, node, addresses, desired, status, not_before, failures, iteration, generic, relocate,
+            ..Task::new(id, service, spec_version, slot)
         }
     }
 }

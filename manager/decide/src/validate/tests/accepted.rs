@@ -68,11 +68,26 @@ fn any_task() -> impl Strategy<Value = TaskSpec> {
 }
 
 fn any_spec() -> impl Strategy<Value = ServiceSpec> {
-    let mode = prop_oneof![(0..6_u64).prop_map(|replicas| ServiceMode::Replicated { replicas }), Just(ServiceMode::Global)];
+    let job = |(max_concurrent, total)| ServiceMode::ReplicatedJob { max_concurrent, total };
+    let mode = prop_oneof![
+        2 => (0..6_u64).prop_map(|replicas| ServiceMode::Replicated { replicas }),
+        2 => Just(ServiceMode::Global),
+        1 => (prop_oneof![0..3_u64, Just(limits::REPLICAS)], 0..6_u64).prop_map(job),
+        1 => Just(ServiceMode::GlobalJob),
+    ];
+    let cron = prop::sample::select(vec!["* * * * * *", "*/5 * * * *", "0 0 29 2 *"]);
+    let schedule = (cron, any::<bool>()).prop_map(|(cron, replaces)| Schedule {
+        cron: cron.to_owned(),
+        time_zone: "America/Havana".to_owned(),
+        overlap: if replaces { Overlap::Replace } else { Overlap::Forbid },
+    });
+    let schedule = proptest::option::weighted(0.2, schedule);
+    let loss = prop_oneof![Just(NodeLoss::Keep), any_duration().prop_map(|after| NodeLoss::Replace { after })];
     let ports = proptest::collection::vec((proptest::sample::select(vec![0_u16, 80, u16::MAX]), any::<bool>()), 0..3);
-    (any_task(), mode, any_update(), ports).prop_map(|(task, mode, update, ports)| {
+    (any_task(), mode, any_update(), ports, schedule, loss).prop_map(|(mut task, mode, update, ports, schedule, loss)| {
+        task.on_node_lost = loss;
         let ports = ports.into_iter().map(|(port, host)| if host { host_port(port) } else { ingress_port(port) }).collect();
-        ServiceSpec { task, mode, update, ports, ..spec("web", 0) }
+        ServiceSpec { task, mode, update, ports, schedule, ..spec("web", 0) }
     })
 }
 

@@ -67,10 +67,10 @@ prop_compose! {
 
 prop_compose! {
     pub(super) fn job()(
-        (iteration, cause) in any::<(u64, u64)>(),
+        (iteration, cause, wanted, completed) in any::<(u64, u64, u64, u64)>(),
         (started, ended, next, runs) in (stamp(), option::of(stamp()), option::of(stamp()), vec(run(), 0..3)),
     ) -> JobStatus {
-        JobStatus { iteration, started, ended, cause, next, runs }
+        JobStatus { iteration, started, ended, cause, next, runs, wanted, completed, ..JobStatus::default() }
     }
 }
 
