@@ -36,8 +36,8 @@ impl Taken {
     /// The first kind of which too little is free.
     pub(super) fn lack(&self, pools: &GenericPools, needs: &GenericNeeds) -> Option<Lack> {
         let free = |kind: &String| pools.get(kind).map_or(0, |pool| self.free(kind, pool));
-        let lacks = needs.iter().map(|(kind, needs)| Lack { kind: kind.clone(), needs: *needs, free: free(kind) });
-        lacks.into_iter().find(|lack| lack.free < lack.needs)
+        let (kind, needs, free) = needs.iter().map(|(kind, needs)| (kind, *needs, free(kind))).find(|(_, needs, free)| free < needs)?;
+        Some(Lack { kind: kind.clone(), needs, free })
     }
 
     /// How many instances of a kind are free.

@@ -14,25 +14,36 @@ use super::rank::Rank;
 use super::standing::Standing;
 use crate::constraint;
 
-/// The values of one node at each level, from the first.
-type Path = Vec<String>;
+/// The branches of one node at each level, from the first, by their numbers.
+type Path = Vec<usize>;
 
 /// Where the nodes of a fleet are in the tree of preferences, and how many tasks of the service each branch has.
+#[derive(Default)]
 pub(super) struct Branches {
     paths: Vec<Path>,
-    tasks: BTreeMap<Path, u32>,
+    /// The value and the tasks of each branch, by its number.
+    known: Vec<(String, u32)>,
 }
 
 impl Branches {
     pub(super) fn of(fleet: &Fleet, demand: &Demand, standing: &Standing) -> Self {
-        let mut branches = Self { paths: Vec::new(), tasks: BTreeMap::new() };
+        let mut branches = Self::default();
         if demand.levels.is_empty() {
             return branches;
         }
+        // The number of a branch by that of the one above and its value.
+        let mut numbers: BTreeMap<(Option<usize>, String), usize> = BTreeMap::new();
         for (room, own) in fleet.rooms.iter().zip(&standing.tasks) {
-            let path: Path = demand.levels.iter().map(|level| constraint::value(&room.node, level)).collect();
-            for depth in 1..=path.len() {
-                *branches.tasks.entry(path[..depth].to_vec()).or_default() += own;
+            let mut path = Path::with_capacity(demand.levels.len());
+            for level in &demand.levels {
+                let key = (path.last().copied(), constraint::value(&room.node, level));
+                let number = numbers.get(&key).copied().unwrap_or_else(|| {
+                    branches.known.push((key.1.clone(), 0));
+                    numbers.insert(key, branches.known.len() - 1);
+                    branches.known.len() - 1
+                });
+                branches.known[number].1 += own;
+                path.push(number);
             }
             branches.paths.push(path);
         }
@@ -41,8 +52,7 @@ impl Branches {
 
     /// The value of a node at each level, with the tasks of its branch there.
     pub(super) fn levels(&self, index: usize) -> Vec<(String, u32)> {
-        let path = self.paths.get(index).map(Vec::as_slice).unwrap_or_default();
-        (1..=path.len()).map(|depth| (path[depth - 1].clone(), self.tasks.get(&path[..depth]).copied().unwrap_or(0))).collect()
+        self.paths.get(index).into_iter().flatten().map(|branch| self.known[*branch].clone()).collect()
     }
 }
 
@@ -101,13 +111,12 @@ impl Group {
         if ranks.first().is_none_or(|first| path(first).len() == depth) {
             return Self::Nodes(ranks.into_iter().map(Reverse).collect());
         }
-        let mut parts: BTreeMap<&[String], Vec<Rank>> = BTreeMap::new();
+        let mut parts: BTreeMap<usize, Vec<Rank>> = BTreeMap::new();
         for rank in ranks {
-            parts.entry(&path(&rank)[..=depth]).or_default().push(rank);
+            parts.entry(path(&rank)[depth]).or_default().push(rank);
         }
-        let branch = |(prefix, ranks): (&[String], Vec<Rank>)| {
-            let tasks = branches.tasks.get(prefix).copied().unwrap_or(0);
-            Branch::of(Self::split(ranks, branches, depth + 1), tasks).map(Reverse)
+        let branch = |(number, ranks): (usize, Vec<Rank>)| {
+            Branch::of(Self::split(ranks, branches, depth + 1), branches.known[number].1).map(Reverse)
         };
         Self::Branches(parts.into_iter().filter_map(branch).collect())
     }
