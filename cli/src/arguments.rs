@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, completions, daemon, image, init, join, join_token, leave, network, node, service, status};
+use crate::commands::{
+    bench, completions, daemon, image, init, join, join_token, leave, network, node, rebalance, rollout, service, status, why,
+};
 use crate::connect::Host;
 
 /// Runs containers on many hosts: services that are kept running, scaled and healed.
 #[derive(Debug, Parser)]
 #[command(name = "cluster", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 denied, 5 conflict, 6 no node fits, 7 tasks fail, 9 timeout, \
+    after_help = "Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 denied, 5 conflict, 6 no node fits, 7 tasks fail, 8 rolled back, 9 timeout, \
     75 no leader or no daemon (try again)."
 )]
 pub(crate) struct Arguments {
@@ -55,6 +57,13 @@ pub(crate) enum Command {
     /// Services: what runs, and how many of it
     #[command(subcommand)]
     Service(service::Service),
+    /// Updates that are under way
+    #[command(subcommand)]
+    Rollout(rollout::Rollout),
+    /// Show the verdict of every node on a task or service, and what would make it fit
+    Why(why::Why),
+    /// Spread running tasks evenly over the nodes
+    Rebalance(rebalance::Rebalance),
     /// Change how many tasks services have (short for service scale)
     Scale(service::scale::Scale),
     /// Networks: what containers reach each other through

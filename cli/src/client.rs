@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use cluster_api::pb;
 use cluster_api::pb::control_client::ControlClient;
 use cluster_api::pb::local_client::LocalClient;
+use cluster_api::{FieldError, pb};
 use cluster_types::{IdStream, RequestId, TaskId, TaskState};
 use tonic::{Response, Status};
 
@@ -48,19 +48,12 @@ impl Client {
 
     /// All nodes, or those that a reference means.
     pub(crate) async fn nodes(&self, reference: &str) -> Result<Vec<NodeView>, Failure> {
-        let mut nodes = Vec::new();
-        let mut page_token = String::new();
-        loop {
+        pages(|page_token| async move {
             let request = pb::ListNodesRequest { reference: reference.to_owned(), page_token };
             let page = answer(self.control().list_nodes(request)).await?;
-            for node in page.nodes {
-                nodes.push(NodeView::try_from(node)?);
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(nodes);
-            }
-        }
+            Ok((page.nodes, page.next_page_token))
+        })
+        .await
     }
 
     /// The one node that a reference means.
@@ -85,19 +78,12 @@ impl Client {
 
     /// All services, or those that a reference means.
     pub(crate) async fn services(&self, reference: &str) -> Result<Vec<ServiceView>, Failure> {
-        let mut services = Vec::new();
-        let mut page_token = String::new();
-        loop {
+        pages(|page_token| async move {
             let request = pb::ListServicesRequest { reference: reference.to_owned(), page_token };
             let page = answer(self.control().list_services(request)).await?;
-            for service in page.services {
-                services.push(ServiceView::try_from(service)?);
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(services);
-            }
-        }
+            Ok((page.services, page.next_page_token))
+        })
+        .await
     }
 
     /// The one service that a reference means.
@@ -122,19 +108,12 @@ impl Client {
 
     /// All networks, or those that a reference means.
     pub(crate) async fn networks(&self, reference: &str) -> Result<Vec<NetworkView>, Failure> {
-        let mut networks = Vec::new();
-        let mut page_token = String::new();
-        loop {
+        pages(|page_token| async move {
             let request = pb::ListNetworksRequest { reference: reference.to_owned(), page_token };
             let page = answer(self.control().list_networks(request)).await?;
-            for network in page.networks {
-                networks.push(NetworkView::try_from(network)?);
-            }
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(networks);
-            }
-        }
+            Ok((page.networks, page.next_page_token))
+        })
+        .await
     }
 
     /// The one network that a reference means.
@@ -159,25 +138,25 @@ impl Client {
 
     /// The tasks that a request asks for, all pages.
     pub(crate) async fn tasks(&self, request: pb::ListTasksRequest) -> Result<Vec<TaskView>, Failure> {
-        let mut tasks = Vec::new();
-        let mut request = request;
-        loop {
-            let page = answer(self.control().list_tasks(request.clone())).await?;
-            for task in page.tasks {
-                tasks.push(TaskView::try_from(task)?);
+        pages(|page_token| {
+            let request = pb::ListTasksRequest { page_token, ..request.clone() };
+            async move {
+                let page = answer(self.control().list_tasks(request)).await?;
+                Ok((page.tasks, page.next_page_token))
             }
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                return Ok(tasks);
-            }
-        }
+        })
+        .await
+    }
+
+    /// All tasks of a service.
+    pub(crate) async fn tasks_of(&self, service: &ServiceView) -> Result<Vec<TaskView>, Failure> {
+        self.tasks(pb::ListTasksRequest { service: service.service.id.to_string(), ..Default::default() }).await
     }
 
     /// The tasks of a service that ended already: no failures of what comes next.
     pub(crate) async fn ended(&self, service: &ServiceView) -> Result<std::collections::BTreeSet<TaskId>, Failure> {
-        let request = pb::ListTasksRequest { service: service.service.id.to_string(), ..Default::default() };
         let ended = |view: &TaskView| view.task.status.state > TaskState::Running;
-        Ok(self.tasks(request).await?.iter().filter(|view| ended(view)).map(|view| view.task.id).collect())
+        Ok(self.tasks_of(service).await?.iter().filter(|view| ended(view)).map(|view| view.task.id).collect())
     }
 
     /// The id of this host's node, for marks in lists; nothing when it cannot be known.
@@ -185,6 +164,31 @@ impl Client {
         let Ok(mut local) = self.local() else { return String::new() };
         answer(local.status(pb::StatusRequest {})).await.map(|status| status.node_id).unwrap_or_default()
     }
+}
+
+/// All pages of a list: `page` asks for the one that a token names, and says which comes next.
+async fn pages<M, V, F>(page: impl Fn(String) -> F) -> Result<Vec<V>, Failure>
+where
+    V: TryFrom<M, Error = FieldError>,
+    F: Future<Output = Result<(Vec<M>, String), Failure>>,
+{
+    let mut all = Vec::new();
+    let mut token = String::new();
+    loop {
+        let (items, next) = page(token).await?;
+        for item in items {
+            all.push(V::try_from(item)?);
+        }
+        if next.is_empty() {
+            return Ok(all);
+        }
+        token = next;
+    }
+}
+
+/// The service of an answer.
+pub(crate) fn answered(service: Option<pb::Service>) -> Result<ServiceView, Failure> {
+    Ok(service.ok_or_else(|| FieldError::new("service", "is missing"))?.try_into()?)
 }
 
 /// The only one of what was found.

@@ -10,5 +10,8 @@ pub(crate) mod join_token;
 pub(crate) mod leave;
 pub(crate) mod network;
 pub(crate) mod node;
+pub(crate) mod rebalance;
+pub(crate) mod rollout;
 pub(crate) mod service;
 pub(crate) mod status;
+pub(crate) mod why;

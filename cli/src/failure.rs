@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     Placement = 6,
     /// Not converged: the tasks fail.
     Tasks = 7,
+    /// The change was taken back.
+    RolledBack = 8,
     /// The deadline passed.
     Timeout = 9,
     /// No leader or no daemon: a retry may help.

@@ -1,9 +1,10 @@
 //! Objects as a manager answers them: the domain object and what the leader filled in beside it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cluster_api::{FieldError, pb};
-use cluster_types::{Network, Node, PublishMode, PublishedPort, Service, ServiceMode, Task};
+use cluster_types::{Network, Node, PublishMode, PublishedPort, Service, ServiceMode, Task, TaskState};
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,8 +112,20 @@ impl ServiceView {
     pub(crate) fn goal(&self) -> u64 {
         match self.service.spec.mode {
             ServiceMode::Replicated { replicas } => replicas,
-            ServiceMode::Global => self.wanted,
+            ServiceMode::Global | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => self.wanted,
         }
+    }
+
+    /// Of a job: how many tasks of its current run completed, and how many are to.
+    pub(crate) fn completions(&self, tasks: &[TaskView]) -> (u64, u64) {
+        let run = self.service.job.as_ref().map_or(0, |job| job.iteration);
+        let of_run = || tasks.iter().map(|view| &view.task).filter(|task| task.iteration == run);
+        let completed = of_run().filter(|task| task.status.state == TaskState::Complete).count() as u64;
+        let wanted = match self.service.spec.mode {
+            ServiceMode::ReplicatedJob { total, .. } => total,
+            _ => of_run().filter_map(|task| task.node).collect::<BTreeSet<_>>().len() as u64,
+        };
+        (completed, wanted)
     }
 
     /// Its name.

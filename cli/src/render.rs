@@ -6,8 +6,11 @@ pub(crate) mod inspect;
 pub(crate) mod output;
 pub(crate) mod paint;
 pub(crate) mod plain;
+pub(crate) mod pretty;
+pub(crate) mod preview;
 pub(crate) mod row;
 pub(crate) mod table;
+pub(crate) mod why;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,7 +1,10 @@
 //! Waiting until a service is where its spec wants it: shows what happens meanwhile, and says why when it cannot get there. It only watches:
 //! when it stops, the change goes on.
 
+pub(crate) mod drain;
+mod job;
 pub(crate) mod progress;
+mod rollout;
 pub(crate) mod screen;
 mod summary;
 #[cfg(test)]
@@ -26,7 +29,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// Changes that come close together are looked at once.
 const GATHER: Duration = Duration::from_millis(50);
 /// Look again without being told, in case a change was missed.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Where nobody sees a live line, say that it still goes on.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -98,10 +101,14 @@ impl Waiter {
             self.report.step(&step);
             match &step.verdict {
                 Verdict::Reached if elapsed.saturating_sub(*reached.get_or_insert(elapsed)) >= SETTLE => {
-                    self.report.done(&ok(self.progress.name(), &step, reached.unwrap_or(elapsed)));
+                    self.report.done(&ok(self.progress.name(), &step, reached.unwrap_or(elapsed)), None);
                     return Ok(());
                 }
                 Verdict::Reached => {}
+                Verdict::Ended(end, next) => {
+                    self.report.done(end, next.as_deref());
+                    return Ok(());
+                }
                 Verdict::Going => reached = None,
                 Verdict::Cannot(failure) => return self.give_up(failure.clone()),
             }
@@ -142,7 +149,7 @@ impl Waiter {
 
     async fn picture(&self) -> Result<(ServiceView, Vec<TaskView>), Failure> {
         let service = self.client.service(self.progress.name()).await?;
-        let tasks = self.client.tasks(pb::ListTasksRequest { service: service.service.id.to_string(), ..Default::default() }).await?;
+        let tasks = self.client.tasks_of(&service).await?;
         Ok((service, tasks))
     }
 
@@ -158,19 +165,19 @@ fn ok(name: &str, step: &Step, after: Duration) -> String {
 }
 
 /// The stream of changes; opened again after a break, and a poll meanwhile.
-struct Changes {
+pub(crate) struct Changes {
     client: Client,
     service: String,
     stream: Option<tonic::Streaming<pb::WatchResponse>>,
 }
 
 impl Changes {
-    fn new(client: Client, service: String) -> Self {
+    pub(crate) fn new(client: Client, service: String) -> Self {
         Self { client, service, stream: None }
     }
 
     /// Returns when something changed, and at `until` at the latest.
-    async fn next(&mut self, until: Instant) {
+    pub(crate) async fn next(&mut self, until: Instant) {
         if self.stream.is_none() {
             let request = pb::WatchRequest { service: self.service.clone() };
             let opened = timeout_at(until, self.client.control().watch(request)).await;

@@ -1,5 +1,6 @@
 //! `cluster node`: the hosts of the cluster.
 
+mod drain;
 mod inspect;
 mod ls;
 mod ps;
@@ -23,6 +24,8 @@ pub(crate) enum Node {
     Ps(ps::Ps),
     /// Change availability, labels or the role of a node
     Update(update::Update),
+    /// Move the tasks of a node away, and wait until none is left
+    Drain(drain::DrainNode),
     /// Make nodes managers
     Promote(update::Promote),
     /// Make managers workers
@@ -40,6 +43,7 @@ impl Node {
             Self::Inspect(inspect) => inspect.run(client).await,
             Self::Ps(ps) => ps.run(client).await,
             Self::Update(update) => update.run(client).await,
+            Self::Drain(drain) => drain.run(client).await,
             Self::Promote(promote) => promote.run(client).await,
             Self::Demote(demote) => demote.run(client).await,
             Self::Rm(rm) => rm.run(client).await,

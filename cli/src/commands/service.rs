@@ -1,12 +1,17 @@
 //! `cluster service`: what runs, and how many of it.
 
 mod create;
+mod history;
 mod inspect;
 mod logs;
 pub(crate) mod ls;
 mod networks;
+mod note;
+mod preview;
 pub(crate) mod ps;
+mod restart;
 mod rm;
+mod rollback;
 pub(crate) mod scale;
 mod update;
 
@@ -31,6 +36,12 @@ pub(crate) enum Service {
     Logs(logs::Logs),
     /// Change a service
     Update(Box<update::Update>),
+    /// Go back to an earlier spec of a service
+    Rollback(rollback::Rollback),
+    /// List the specs that a service has had
+    History(history::History),
+    /// Replace the tasks of services by new ones; run jobs again
+    Restart(restart::Restart),
     /// Change how many tasks services have
     Scale(scale::Scale),
     /// Remove services with all their tasks
@@ -44,7 +55,7 @@ impl Service {
         match self {
             Self::Create(create) => create.check(),
             Self::Update(update) => update.check(),
-            Self::Ls(_) | Self::Ps(_) | Self::Inspect(_) | Self::Logs(_) | Self::Scale(_) | Self::Rm(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -57,6 +68,9 @@ impl Service {
             Self::Inspect(inspect) => inspect.run(client).await,
             Self::Logs(logs) => logs.run(client).await,
             Self::Update(update) => update.run(client).await,
+            Self::Rollback(rollback) => rollback.run(client).await,
+            Self::History(history) => history.run(client).await,
+            Self::Restart(restart) => restart.run(client).await,
             Self::Scale(scale) => scale.run(client).await,
             Self::Rm(rm) => rm.run(client).await,
         }

@@ -1,5 +1,6 @@
 //! `inspect`: whole objects as JSON in the shape that users of docker know; what docker has no field for is left out or stands beside it.
 
+mod generic;
 mod network;
 mod node;
 mod service;
@@ -43,6 +44,11 @@ fn put(object: &mut Map<String, Value>, key: &str, value: Value) {
     if !empty {
         object.insert(key.to_owned(), value);
     }
+}
+
+/// The word that a value has in JSON.
+pub(crate) fn words(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Nanoseconds, as docker writes durations.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
+use super::plain::plain;
 use super::row::Row;
 use super::table::table;
 use crate::failure::Failure;
@@ -55,7 +56,26 @@ impl ListFlags {
         }
         match self.format {
             Format::Json => rows.iter().map(|row| format!("{}\n", row.json())).collect(),
-            Format::Table => table(R::HEADINGS, &rows.iter().map(|row| row.cells(self.no_trunc)).collect::<Vec<_>>()),
+            Format::Table => self.table(rows),
         }
+    }
+
+    fn table<R: Row>(&self, rows: &[R]) -> String {
+        let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(self.no_trunc)).collect();
+        let shown = |(column, heading): &(usize, &&str)| {
+            !R::OPTIONAL.contains(heading) || cells.iter().any(|row| row.get(*column).is_some_and(|cell| !cell.is_empty()))
+        };
+        let columns: Vec<usize> = R::HEADINGS.iter().enumerate().filter(shown).map(|(column, _)| column).collect();
+        let headings: Vec<&str> = columns.iter().filter_map(|column| R::HEADINGS.get(*column).copied()).collect();
+        let pick = |row: Vec<String>| columns.iter().filter_map(|column| row.get(*column).cloned()).collect();
+        let text = table(&headings, &cells.into_iter().map(pick).collect::<Vec<_>>());
+        // Each row is one line, so what stands below it goes behind that line.
+        let below = std::iter::once(Vec::new()).chain(rows.iter().map(|row| row.below(self.no_trunc)));
+        let mut all = String::new();
+        for (line, below) in text.lines().zip(below) {
+            all.push_str(&format!("{line}\n"));
+            below.iter().for_each(|line| all.push_str(&format!("{}\n", plain(line))));
+        }
+        all
     }
 }

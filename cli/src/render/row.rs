@@ -4,6 +4,7 @@ mod image;
 mod network;
 mod node;
 mod ports;
+mod revision;
 mod service;
 mod task;
 
@@ -11,13 +12,17 @@ pub(crate) use image::ImageRow;
 pub(crate) use network::{DRIVER as NETWORK_DRIVER, SCOPE as NETWORK_SCOPE};
 pub(crate) use node::{availability as node_availability, state as node_state};
 pub(crate) use ports::{ports, word as protocol};
-pub(crate) use service::{mode as service_mode, warning as service_warning};
+pub(crate) use revision::RevisionRow;
+pub(crate) use service::{ServiceRow, state as service_state, wants_tasks as service_wants_tasks, warning as service_warning};
 pub(crate) use task::{TaskRow, error as task_error};
 
 /// Something that a list can print.
 pub(crate) trait Row {
     /// Headings of the columns.
     const HEADINGS: &'static [&'static str];
+
+    /// Headings of columns that are left out when no row has anything there.
+    const OPTIONAL: &'static [&'static str] = &[];
 
     /// Its whole id.
     fn id(&self) -> String;
@@ -27,6 +32,11 @@ pub(crate) trait Row {
 
     /// Its object. Ids are whole here.
     fn json(&self) -> serde_json::Value;
+
+    /// Lines that stand below it in a table.
+    fn below(&self, _no_trunc: bool) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The id as tables show it.

@@ -1,20 +1,22 @@
 //! Snapshots of tables, JSON objects and errors. The JSON keys are an interface: scripts read them.
 
+mod rollout;
+
 use std::sync::Arc;
 
 use cluster_api::pb;
 use cluster_api::{ApiError, FieldError};
 use cluster_types::{
-    Availability, BlockOwner, ContainerSpec, ContainerStatus, DEFAULT_NETWORK, DesiredState, Endpoint, EndpointAffinity, EndpointSpec,
+    Author, Availability, BlockOwner, ContainerSpec, ContainerStatus, DEFAULT_NETWORK, DesiredState, Endpoint, EndpointAffinity,
     ManagerSeat, Meta, Mount, MountKind, Network, NetworkAttachment, NetworkId, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork,
     NodeSpec, NodeState, NodeStatus, Platform, Protocol, PublishMode, PublishedPort, Reservation, Role, Service, ServiceId, ServiceMode,
-    ServiceSpec, Task, TaskAddress, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, UpdateConfig, Version,
+    ServiceSpec, Task, TaskAddress, TaskId, TaskSpec, TaskState, TaskStatus, Timestamp, Version,
 };
 
 use super::error::error;
 use super::output::{Format, ListFlags};
 use super::paint::Paint;
-use super::row::{ImageRow, Row, TaskRow};
+use super::row::{ImageRow, Row, ServiceRow, TaskRow};
 use crate::commands::{init, status};
 use crate::failure::Failure;
 use crate::model::{BlockView, NetworkView, NodeView, ServiceView, TaskView};
@@ -40,6 +42,7 @@ pub(crate) fn node(number: u128, hostname: &str, seat: bool, state: NodeState) -
                 role: if seat { Role::Manager } else { Role::Worker },
                 availability: Availability::Active,
                 labels: [("zone".into(), "a".into())].into(),
+                ..NodeSpec::default()
             },
             description: NodeDescription {
                 hostname: hostname.into(),
@@ -47,6 +50,7 @@ pub(crate) fn node(number: u128, hostname: &str, seat: bool, state: NodeState) -
                 capacity: Reservation { nano_cpus: 2_000_000_000, memory: 4 << 30 },
                 version: "0.1.0".into(),
                 data_address: Some("10.0.0.1".parse().unwrap()),
+                ..NodeDescription::default()
             },
             status: NodeStatus { state, message: String::new(), address: "10.0.0.1".into(), since: ago(60) },
             manager: seat.then_some(ManagerSeat { raft_id: 3, address }),
@@ -85,12 +89,9 @@ pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceVie
     };
     let service = Service {
         meta: meta(1_764_000_000_000),
-        id: ServiceId::from_bits(u128::MAX / 5),
-        spec: Arc::new(spec),
         spec_version: Version(7),
-        previous_version: None,
-        update: None,
         endpoint,
+        ..Service::new(ServiceId::from_bits(u128::MAX / 5), spec, Author::default())
     };
     ServiceView { service, running, wanted: 2, conflicts: Vec::new() }
 }
@@ -134,16 +135,10 @@ pub(crate) fn task(number: u128, slot: u64, state: TaskState, error: Option<&str
     TaskView {
         task: Task {
             meta: meta(1_764_000_000_000 + u64::try_from(number).unwrap()),
-            id: TaskId::from_bits(u128::MAX / 3 + number),
-            service: ServiceId::from_bits(u128::MAX / 5),
-            spec_version: Version(7),
-            slot,
             node: placed.then_some(NodeId::from_bits(u128::MAX / 7 + 1)),
-            addresses: Vec::new(),
             desired,
-            status: TaskStatus { state, at: ago(5), message: String::new(), error: error.map(str::to_owned), container },
-            not_before: None,
-            failures: 0,
+            status: TaskStatus { state, at: ago(5), error: error.map(str::to_owned), container, ..TaskStatus::default() },
+            ..Task::new(TaskId::from_bits(u128::MAX / 3 + number), ServiceId::from_bits(u128::MAX / 5), Version(7), slot)
         },
         service_name: "web".into(),
         node_hostname: if placed { "n1".into() } else { String::new() },
@@ -160,8 +155,9 @@ fn nodes() -> Vec<NodeView> {
     ]
 }
 
-fn services() -> Vec<ServiceView> {
-    vec![service("web", ServiceMode::Replicated { replicas: 5 }, 3), service("agent", ServiceMode::Global, 2)]
+fn services() -> Vec<ServiceRow> {
+    let services = [service("web", ServiceMode::Replicated { replicas: 5 }, 3), service("agent", ServiceMode::Global, 2)];
+    services.map(|view| ServiceRow::new(view, Vec::new())).into()
 }
 
 fn tasks() -> Vec<TaskRow> {
@@ -187,9 +183,9 @@ fn nodes_are_listed() {
     25xzpakkg8t3     worker-\x1b[31mred   Disconnected   Active                          0.1.0
     ");
     insta::assert_snapshot!(flags(Format::Json, false).print(&nodes()), @r#"
-    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"n1","ID":"25xzpakkg8t3jf8j7ihzy43l1","ManagerStatus":"Leader","Self":true,"Status":"Ready"}
-    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"n2","ID":"25xzpakkg8t3jf8j7ihzy43l2","ManagerStatus":"Unreachable","Self":false,"Status":"Down"}
-    {"Availability":"Active","EngineVersion":"0.1.0","Hostname":"worker-\u001b[31mred","ID":"25xzpakkg8t3jf8j7ihzy43l3","ManagerStatus":"","Self":false,"Status":"Disconnected"}
+    {"Availability":"Active","EngineVersion":"0.1.0","Generic":"","Hostname":"n1","ID":"25xzpakkg8t3jf8j7ihzy43l1","ManagerStatus":"Leader","Self":true,"Status":"Ready"}
+    {"Availability":"Active","EngineVersion":"0.1.0","Generic":"","Hostname":"n2","ID":"25xzpakkg8t3jf8j7ihzy43l2","ManagerStatus":"Unreachable","Self":false,"Status":"Down"}
+    {"Availability":"Active","EngineVersion":"0.1.0","Generic":"","Hostname":"worker-\u001b[31mred","ID":"25xzpakkg8t3jf8j7ihzy43l3","ManagerStatus":"","Self":false,"Status":"Disconnected"}
     "#);
     insta::assert_snapshot!(flags(Format::Table, true).print(&nodes()), @"
     25xzpakkg8t3jf8j7ihzy43l1
@@ -201,15 +197,15 @@ fn nodes_are_listed() {
 #[test]
 fn services_are_listed() {
     insta::assert_snapshot!(flags(Format::Table, false).print(&services()), @"
-    ID             NAME    MODE         REPLICAS   IMAGE          PORTS
-    314dzessmqqc   web     replicated   3/5        shop/web:1.9   *:30000->80/tcp
-    314dzessmqqc   agent   global       2/2        shop/web:1.9   *:30000->80/tcp
+    ID             NAME    MODE         REPLICAS   STATE      IMAGE          PORTS
+    314dzessmqqc   web     replicated   3/5        degraded   shop/web:1.9   *:30000->80/tcp
+    314dzessmqqc   agent   global       2/2        ok         shop/web:1.9   *:30000->80/tcp
     ");
     insta::assert_snapshot!(flags(Format::Json, false).print(&services()), @r#"
-    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"replicated","Name":"web","Ports":"*:30000->80/tcp","Replicas":"3/5"}
-    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"global","Name":"agent","Ports":"*:30000->80/tcp","Replicas":"2/2"}
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"replicated","Name":"web","Ports":"*:30000->80/tcp","Replicas":"3/5","State":"degraded"}
+    {"ID":"314dzessmqqc5lby3bhzxcxtf","Image":"shop/web:1.9","Mode":"global","Name":"agent","Ports":"*:30000->80/tcp","Replicas":"2/2","State":"ok"}
     "#);
-    insta::assert_snapshot!(flags(Format::Table, false).print::<ServiceView>(&[]), @"ID   NAME   MODE   REPLICAS   IMAGE   PORTS");
+    insta::assert_snapshot!(flags(Format::Table, false).print::<ServiceRow>(&[]), @"ID   NAME   MODE   REPLICAS   STATE   IMAGE   PORTS");
 }
 
 #[test]
@@ -322,10 +318,10 @@ fn tasks_are_listed_with_their_history() {
     51vbb0nzpwjw   web.2       shop/web:1.9          Running         Pending 5 seconds ago    n1: 800 MiB short; n2: drained
     ");
     insta::assert_snapshot!(flags(Format::Json, false).print(&tasks()), @r#"
-    {"CurrentState":"Rejected 5 seconds ago","DesiredState":"Shutdown","Error":"image shop/web:1.9: not found","ID":"51vbb0nzpwjw9bjwtj5zvlkd5","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
-    {"CurrentState":"Running 5 seconds ago","DesiredState":"Running","Error":"","ID":"51vbb0nzpwjw9bjwtj5zvlkd4","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
-    {"CurrentState":"Failed 5 seconds ago","DesiredState":"Shutdown","Error":"exit code 1","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Ports":""}
-    {"CurrentState":"Pending 5 seconds ago","DesiredState":"Running","Error":"n1: 800 MiB short\nn2: drained","ID":"51vbb0nzpwjw9bjwtj5zvlkd3","Image":"shop/web:1.9","Name":"web.2","Node":"","Ports":""}
+    {"CurrentState":"Rejected 5 seconds ago","DesiredState":"Shutdown","Error":"image shop/web:1.9: not found","ExitCode":null,"Health":null,"ID":"51vbb0nzpwjw9bjwtj5zvlkd5","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Output":null,"Ports":""}
+    {"CurrentState":"Running 5 seconds ago","DesiredState":"Running","Error":"","ExitCode":null,"Health":null,"ID":"51vbb0nzpwjw9bjwtj5zvlkd4","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Output":null,"Ports":""}
+    {"CurrentState":"Failed 5 seconds ago","DesiredState":"Shutdown","Error":"exit code 1","ExitCode":1,"Health":null,"ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","Node":"n1","Output":null,"Ports":""}
+    {"CurrentState":"Pending 5 seconds ago","DesiredState":"Running","Error":"n1: 800 MiB short\nn2: drained","ExitCode":null,"Health":null,"ID":"51vbb0nzpwjw9bjwtj5zvlkd3","Image":"shop/web:1.9","Name":"web.2","Node":"","Output":null,"Ports":""}
     "#);
 }
 
@@ -403,12 +399,12 @@ fn inspect_has_the_shape_that_docker_users_know() {
 
 #[test]
 fn inspect_of_a_service_has_dockers_keys() {
-    insta::assert_snapshot!(super::inspect::print(&[services()[0].inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00Z","Endpoint":{"Ports":[{"Protocol":"tcp","PublishMode":"ingress","PublishedPort":30000,"TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}],"Spec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"VirtualIPs":[{"Addr":"10.210.0.2/32","NetworkID":"1omfro7zwmumr3umxudzyj6sc"}]},"ID":"314dzessmqqc5lby3bhzxcxtf","ServiceStatus":{"DesiredTasks":5,"RunningTasks":3},"Spec":{"EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"Labels":{"team":"shop"},"Mode":{"Replicated":{"Replicas":5}},"Name":"web","TaskTemplate":{"ContainerSpec":{"Env":["A=1"],"Hosts":["10.0.0.9 db"],"Image":"shop/web:1.9","Init":true,"Mounts":[{"ReadOnly":true,"Source":"/data","Target":"/data","Type":"bind"}],"ReadOnly":false,"StopGracePeriod":10000000000},"ForceUpdate":0,"Networks":[{"Aliases":["shop"],"Target":"1omfro7zwmumr3umxudzyj6sc"}],"Placement":{},"RestartPolicy":{"Condition":"any","Delay":5000000000,"MaxAttempts":0,"MaxDelay":300000000000,"Window":0},"Runtime":"container"},"UpdateConfig":{"Delay":0,"Order":"stop-first","Parallelism":1}},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
+    insta::assert_snapshot!(super::inspect::print(&[service("web", ServiceMode::Replicated { replicas: 5 }, 3).inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00Z","Endpoint":{"Ports":[{"Protocol":"tcp","PublishMode":"ingress","PublishedPort":30000,"TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}],"Spec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"VirtualIPs":[{"Addr":"10.210.0.2/32","NetworkID":"1omfro7zwmumr3umxudzyj6sc"}]},"ID":"314dzessmqqc5lby3bhzxcxtf","ServiceStatus":{"DesiredTasks":5,"RunningTasks":3},"Spec":{"EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","PublishMode":"ingress","TargetPort":80},{"Protocol":"tcp","PublishMode":"host","PublishedPort":9090,"TargetPort":90}]},"Labels":{"team":"shop"},"Mode":{"Replicated":{"Replicas":5}},"Name":"web","RollbackConfig":{"Delay":0,"FailureAction":"pause","MaxFailureRatio":0.0,"Monitor":5000000000,"Order":"stop-first","Parallelism":1,"ProgressDeadline":600000000000},"TaskTemplate":{"ContainerSpec":{"Env":["A=1"],"Hosts":["10.0.0.9 db"],"Image":"shop/web:1.9","Init":true,"Mounts":[{"ReadOnly":true,"Source":"/data","Target":"/data","Type":"bind"}],"ReadOnly":false,"StopGracePeriod":10000000000},"ForceUpdate":0,"Networks":[{"Aliases":["shop"],"Target":"1omfro7zwmumr3umxudzyj6sc"}],"Placement":{},"RestartPolicy":{"Condition":"any","Delay":5000000000,"MaxAttempts":0,"MaxDelay":300000000000,"Window":0},"Runtime":"container"},"UpdateConfig":{"Delay":0,"FailureAction":"pause","MaxFailureRatio":0.0,"Monitor":5000000000,"Order":"stop-first","Parallelism":1,"ProgressDeadline":600000000000}},"SpecVersion":{"Index":7},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
 }
 
 #[test]
 fn inspect_of_a_task_has_dockers_keys() {
-    insta::assert_snapshot!(super::inspect::print(&[task(1, 1, TaskState::Failed, None).inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00.001Z","DesiredState":"shutdown","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","NodeHostname":"n1","NodeID":"25xzpakkg8t3jf8j7ihzy43l1","ServiceID":"314dzessmqqc5lby3bhzxcxtf","Slot":1,"Status":{"ContainerStatus":{"ContainerID":"51vbb0nzpwjw9bjwtj5zvlkd2","ExitCode":1,"OOMKilled":false,"PID":4711},"PortStatus":{"Ports":[]},"State":"failed","Timestamp":"2025-11-24T16:01:35Z"},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
+    insta::assert_snapshot!(super::inspect::print(&[task(1, 1, TaskState::Failed, None).inspect()], Format::Json), @r#"{"CreatedAt":"2025-11-24T16:00:00.001Z","DesiredState":"shutdown","ID":"51vbb0nzpwjw9bjwtj5zvlkd2","Image":"shop/web:1.9","Name":"web.1","NodeHostname":"n1","NodeID":"25xzpakkg8t3jf8j7ihzy43l1","ServiceID":"314dzessmqqc5lby3bhzxcxtf","Slot":1,"SpecVersion":{"Index":7},"Status":{"ContainerStatus":{"ContainerID":"51vbb0nzpwjw9bjwtj5zvlkd2","ExitCode":1,"OOMKilled":false,"PID":4711},"PortStatus":{"Ports":[]},"State":"failed","Timestamp":"2025-11-24T16:01:35Z"},"UpdatedAt":"2025-11-24T16:01:40Z","Version":{"Index":7}}"#);
 }
 
 #[test]

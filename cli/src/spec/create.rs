@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cluster_types::{Constraint, ContainerSpec, EndpointSpec, Mount, Placement, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig};
+use cluster_types::{ContainerSpec, Mount, ServiceSpec, TaskSpec, Ulimit};
 
+use super::job::{Mode, mode};
 use super::network::{NetworkFlag, NetworkIds, attach, network};
+use super::placement::Places;
 use super::publish::{Publish, publish};
 use super::shared::Shared;
 use super::{env, mount, value};
@@ -17,18 +19,15 @@ pub(crate) struct CreateFlags {
     /// Name of the service; made up from the image when absent
     #[arg(long)]
     name: Option<String>,
-    /// Number of tasks
+    /// Number of tasks; of a job: how many complete
     #[arg(long, value_name = "N")]
     replicas: Option<u64>,
-    /// replicated (a number of tasks) or global (one on each node)
+    /// replicated (a number of tasks), global (one on each node), or tasks that are to end: replicated-job or global-job
     #[arg(long, value_name = "MODE", value_parser = mode, default_value = "replicated", hide_default_value = true)]
-    mode: ServiceMode,
+    mode: Mode,
     /// Publish a port on every node: [PUBLISHED:]TARGET[/udp], ranges too; on the tasks' nodes: mode=host,target=80,published=8080
     #[arg(short, long, value_name = "PORT", value_parser = publish)]
     publish: Vec<Publish>,
-    /// Only nodes where this holds, such as node.labels.zone==a
-    #[arg(long, value_name = "EXPRESSION", value_parser = value::constraint)]
-    constraint: Vec<Constraint>,
     /// Environment variable; KEY alone takes the value from here
     #[arg(short, long, value_name = "KEY=VALUE")]
     env: Vec<String>,
@@ -69,20 +68,12 @@ pub(crate) struct CreateFlags {
     #[arg(long, value_name = "LIMIT", value_parser = value::ulimit)]
     ulimit: Vec<Ulimit>,
     #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
     shared: Shared,
     /// Image, then the arguments of its command
     #[arg(value_name = "IMAGE", required = true, num_args = 1.., trailing_var_arg = true)]
     image: Vec<String>,
-}
-
-/// `--mode`.
-fn mode(text: &str) -> Result<ServiceMode, String> {
-    match text {
-        "replicated" => Ok(ServiceMode::Replicated { replicas: 1 }),
-        "global" => Ok(ServiceMode::Global),
-        "replicated-job" | "global-job" => Err("jobs are not supported yet: use replicated or global".to_owned()),
-        other => Err(format!("`{other}` is no mode: use replicated or global")),
-    }
 }
 
 impl CreateFlags {
@@ -99,11 +90,8 @@ impl CreateFlags {
     /// The spec that the flags make; `made_up` ends the name where none was given.
     pub(crate) fn spec(self, made_up: &str, networks: &NetworkIds) -> Result<ServiceSpec, Failure> {
         let (image, args) = self.image.split_first().ok_or_else(|| Failure::usage("give an image"))?;
-        let mode = match (self.mode, self.replicas) {
-            (ServiceMode::Replicated { .. }, Some(replicas)) => ServiceMode::Replicated { replicas },
-            (ServiceMode::Global, Some(_)) => return Err(Failure::usage("--replicas is for --mode replicated")),
-            (mode, None) => mode,
-        };
+        let mode = self.mode.with(self.replicas).map_err(Failure::usage)?;
+        let (placement, generic) = self.places.into_parts();
         let container = ContainerSpec {
             image: image.clone(),
             args: args.to_vec(),
@@ -122,11 +110,7 @@ impl CreateFlags {
         let mut spec = ServiceSpec {
             name: self.name.unwrap_or_else(|| name_from(image, made_up)),
             labels: self.label.into_iter().collect(),
-            task: TaskSpec {
-                container,
-                placement: Placement { constraints: self.constraint, ..Placement::default() },
-                ..TaskSpec::default()
-            },
+            task: TaskSpec { container, placement, generic, ..TaskSpec::default() },
             mode,
             ports: self.publish.into_iter().flat_map(|publish| publish.0).collect(),
             ..ServiceSpec::default()

@@ -18,19 +18,30 @@ pub(crate) fn edit(flags: &UpdateFlags, networks: &NetworkIds, old: &ServiceSpec
     map(&mut spec.labels, &flags.label_add, &flags.label_rm);
     ports(flags, &mut spec);
     network::edit(&mut spec.task, &flags.network_rm, &flags.network_add, networks)?;
-    constraints(flags, &mut spec);
+    flags.places.apply(&mut spec.task);
     container(flags, &mut spec.task.container)?;
     flags.shared.apply(&mut spec).map_err(Failure::usage)?;
     spec.task.force_update += u64::from(flags.force);
     Ok(spec)
 }
 
+/// The same with new tasks, without canaries.
+pub(crate) fn forced(old: &ServiceSpec) -> ServiceSpec {
+    let mut spec = old.clone();
+    spec.task.force_update += 1;
+    spec.update.canary = 0;
+    spec
+}
+
 /// The mode with another number of replicas; a global service has none.
 pub(crate) fn scaled(spec: &ServiceSpec, replicas: u64) -> Result<ServiceMode, Failure> {
     match spec.mode {
         ServiceMode::Replicated { .. } => Ok(ServiceMode::Replicated { replicas }),
-        ServiceMode::Global => Err(Failure::new("E0202", format!("{} is a global service: it runs once on each node", spec.name))
-            .fix("choose its nodes with labels and --constraint-add instead of a number")),
+        ServiceMode::ReplicatedJob { max_concurrent, .. } => Ok(ServiceMode::ReplicatedJob { max_concurrent, total: replicas }),
+        ServiceMode::Global | ServiceMode::GlobalJob => {
+            Err(Failure::new("E0202", format!("{} is a global service: it runs once on each node", spec.name))
+                .fix("choose its nodes with labels and --constraint-add instead of a number"))
+        }
     }
 }
 
@@ -39,16 +50,6 @@ fn ports(flags: &UpdateFlags, spec: &mut ServiceSpec) {
     for port in flags.publish_add.iter().flat_map(|publish| &publish.0) {
         spec.ports.retain(|old| !(old.published == port.published && old.target == port.target && old.protocol == port.protocol));
         spec.ports.push(*port);
-    }
-}
-
-fn constraints(flags: &UpdateFlags, spec: &mut ServiceSpec) {
-    let constraints = &mut spec.task.placement.constraints;
-    constraints.retain(|constraint| !flags.constraint_rm.contains(constraint));
-    for constraint in &flags.constraint_add {
-        if !constraints.contains(constraint) {
-            constraints.push(constraint.clone());
-        }
     }
 }
 

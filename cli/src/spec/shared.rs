@@ -3,9 +3,12 @@
 use clap::Args;
 use cluster_types::ServiceSpec;
 
-use super::bounds::{Bounds, set};
+use super::bounds::Bounds;
 use super::container::Process;
 use super::endpoint::Reach;
+use super::health::Health;
+use super::job::Job;
+use super::placement::Placing;
 use super::refused::{OfServices, Refused};
 use super::rollout::Rollout;
 use crate::failure::Failure;
@@ -13,15 +16,18 @@ use crate::failure::Failure;
 /// Flags with one value.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Shared {
-    /// Most tasks of the service on one node (0: no limit)
-    #[arg(long, value_name = "N")]
-    replicas_max_per_node: Option<u64>,
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
     process: Process,
     #[command(flatten)]
     bounds: Bounds,
+    #[command(flatten)]
+    health: Health,
+    #[command(flatten)]
+    placing: Placing,
+    #[command(flatten)]
+    job: Job,
     #[command(flatten)]
     rollout: Rollout,
     #[command(flatten)]
@@ -36,11 +42,13 @@ impl Shared {
 
     /// Sets what was given.
     pub(crate) fn apply(&self, spec: &mut ServiceSpec) -> Result<(), String> {
-        let Self { replicas_max_per_node, reach, process, bounds, rollout, refused: _ } = self;
-        set(&mut spec.task.placement.max_per_node, *replicas_max_per_node);
+        let Self { reach, process, bounds, health, placing, job, rollout, refused: _ } = self;
+        placing.apply(&mut spec.task);
+        health.apply(&mut spec.task.container)?;
+        job.apply(spec)?;
         process.apply(&mut spec.task.container)?;
         bounds.apply(&mut spec.task);
-        rollout.apply(&mut spec.update);
+        rollout.apply(&mut spec.update, &mut spec.rollback);
         reach.apply(spec)
     }
 }

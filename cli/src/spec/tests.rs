@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use clap::Parser;
 use cluster_types::{
-    DEFAULT_NETWORK, EndpointAffinity, EndpointMode, MountKind, NetworkAttachment, NetworkId, NetworkMode, Protocol, PublishMode,
-    PublishedPort, RestartCondition, ServiceMode, ServiceSpec, UpdateOrder,
+    DEFAULT_NETWORK, EndpointAffinity, EndpointMode, HealthSpec, HealthTest, MountKind, NetworkAttachment, NetworkId, NetworkMode,
+    NodeLoss, Overlap, Protocol, PublishMode, PublishedPort, Ratio, RestartCondition, ServiceMode, ServiceSpec, UpdateOrder,
 };
 
 use super::create::CreateFlags;
-use super::edit::edit;
+use super::edit::{edit, forced};
 use super::network::NetworkIds;
 use super::publish::publish;
 use super::update::UpdateFlags;
@@ -57,16 +57,22 @@ const EVERY_FLAG: &str = "--name=web|--replicas=3|--replicas-max-per-node=2|-p|m
     --ulimit|nofile=10:20|--entrypoint|sh -c|--hostname|h|--init=false|--read-only|--no-new-privileges|--stop-grace-period|1m30s|\
     --stop-signal|SIGINT|-u|1000:1000|-w|/srv|--limit-cpu|.5|--limit-memory|512M|--limit-pids|64|--reserve-cpu|0.25|\
     --reserve-memory|64m|--restart-condition|on-failure|--restart-delay|500ms|--restart-max-delay|1m|--restart-max-attempts|4|\
-    --restart-window|2m|--update-parallelism|2|--update-delay|3s|--update-order|start-first|--endpoint-mode|dnsrr|--endpoint-affinity|client-ip|shop/web:1|echo|-n|--name|x";
+    --restart-window|2m|--update-parallelism|2|--update-delay|3s|--update-order|start-first|--update-monitor|7s|--update-failure-action=rollback|\
+    --update-max-failure-ratio|0.25|--update-progress-deadline|2m|--canary|1|--rollback-parallelism|3|--rollback-delay|1s|--rollback-order|start-first|\
+    --rollback-monitor|8s|--rollback-failure-action|continue|--rollback-max-failure-ratio|1|--health-cmd|curl -f localhost|--health-interval|10s|\
+    --health-timeout|2s|--health-retries|5|--health-start-period|1m|--health-start-interval|1s|--readiness-cmd|test -f /ready|--readiness-interval|3s|\
+    --readiness-timeout|1s|--readiness-retries|2|--placement-pref|spread=node.labels.zone|--placement-pref|spread=node.labels.rack|\
+    --affinity|service==db|--affinity|node.labels.disk==ssd:5|--placement-ranking|binpack|--platform|linux/arm64|--generic-resource|gpu=2|\
+    --on-node-lost|replace=5m|--endpoint-mode|dnsrr|--endpoint-affinity|client-ip|shop/web:1|echo|-n|--name|x";
 
 #[test]
 fn every_flag_has_its_field() {
     let spec = create(&EVERY_FLAG.split('|').collect::<Vec<_>>()).unwrap();
     let container = serde_json::to_string(&spec.task.container).unwrap();
-    insta::assert_snapshot!(container, @r#"{"image":"shop/web:1","command":["sh","-c"],"args":["echo","-n","--name","x"],"env":["A=1"],"dir":"/srv","user":"1000:1000","groups":["adm"],"hostname":"h","labels":{"c":"d"},"mounts":[{"kind":{"bind":{"source":"/a"}},"target":"/b","read_only":true}],"hosts":["db:10.0.0.9"],"dns":["10.0.0.2"],"init":false,"read_only":true,"no_new_privileges":true,"cap_add":["NET_ADMIN"],"cap_drop":["CHOWN"],"ulimits":[{"name":"nofile","soft":10,"hard":20}],"sysctls":{"net.core.somaxconn":"9"},"stop_signal":"SIGINT","stop_grace":{"secs":90,"nanos":0}}"#);
+    insta::assert_snapshot!(container, @r#"{"image":"shop/web:1","command":["sh","-c"],"args":["echo","-n","--name","x"],"env":["A=1"],"dir":"/srv","user":"1000:1000","groups":["adm"],"hostname":"h","labels":{"c":"d"},"mounts":[{"kind":{"bind":{"source":"/a"}},"target":"/b","read_only":true}],"hosts":["db:10.0.0.9"],"dns":["10.0.0.2"],"init":false,"read_only":true,"no_new_privileges":true,"cap_add":["NET_ADMIN"],"cap_drop":["CHOWN"],"ulimits":[{"name":"nofile","soft":10,"hard":20}],"sysctls":{"net.core.somaxconn":"9"},"stop_signal":"SIGINT","stop_grace":{"secs":90,"nanos":0},"health":{"test":{"cmd-shell":"curl -f localhost"},"interval":{"secs":10,"nanos":0},"timeout":{"secs":2,"nanos":0},"retries":5,"start_period":{"secs":60,"nanos":0},"start_interval":{"secs":1,"nanos":0}},"readiness":{"test":{"cmd-shell":"test -f /ready"},"interval":{"secs":3,"nanos":0},"timeout":{"secs":1,"nanos":0},"retries":2,"start_period":null,"start_interval":null}}"#);
     let mut rest = serde_json::to_value(&spec).unwrap();
     rest["task"]["container"].take();
-    insta::assert_snapshot!(rest.to_string(), @r#"{"endpoint":{"affinity":"client-ip","mode":"dnsrr"},"labels":{"team":"shop"},"mode":{"replicated":{"replicas":3}},"name":"web","ports":[{"mode":"host","protocol":"tcp","published":8080,"target":80}],"task":{"container":null,"force_update":0,"limits":{"memory":536870912,"nano_cpus":500000000,"pids":64},"network":"host","networks":[],"placement":{"constraints":[{"equal":true,"key":"Role","value":"worker"}],"max_per_node":2},"reservation":{"memory":67108864,"nano_cpus":250000000},"restart":{"condition":"on-failure","delay":{"nanos":500000000,"secs":0},"max_attempts":4,"max_delay":{"nanos":0,"secs":60},"window":{"nanos":0,"secs":120}}},"update":{"delay":{"nanos":0,"secs":3},"order":"start-first","parallelism":2}}"#);
+    insta::assert_snapshot!(rest.to_string(), @r#"{"endpoint":{"affinity":"client-ip","mode":"dnsrr"},"labels":{"team":"shop"},"mode":{"replicated":{"replicas":3}},"name":"web","ports":[{"mode":"host","protocol":"tcp","published":8080,"target":80}],"rollback":{"canary":0,"delay":{"nanos":0,"secs":1},"failure_action":"continue","max_failure_ratio":1000,"monitor":{"nanos":0,"secs":8},"order":"start-first","parallelism":3,"progress_deadline":{"nanos":0,"secs":600}},"schedule":null,"task":{"container":null,"force_update":0,"generic":{"gpu":2},"limits":{"memory":536870912,"nano_cpus":500000000,"pids":64},"network":"host","networks":[],"on_node_lost":{"replace":{"after":{"nanos":0,"secs":300}}},"placement":{"affinities":[{"target":{"with":"db"},"weight":50},{"target":{"node":{"equal":true,"key":{"Label":"disk"},"value":"ssd"}},"weight":5}],"auto_rebalance":false,"constraints":[{"equal":true,"key":"Role","value":"worker"}],"max_per_node":2,"platforms":[{"arch":"arm64","os":"linux"}],"preferences":["node.labels.zone","node.labels.rack"],"ranking":"binpack"},"reservation":{"memory":67108864,"nano_cpus":250000000},"restart":{"condition":"on-failure","delay":{"nanos":500000000,"secs":0},"max_attempts":4,"max_delay":{"nanos":0,"secs":60},"window":{"nanos":0,"secs":120}}},"update":{"canary":1,"delay":{"nanos":0,"secs":3},"failure_action":"rollback","max_failure_ratio":250,"monitor":{"nanos":0,"secs":7},"order":"start-first","parallelism":2,"progress_deadline":{"nanos":0,"secs":120}}}"#);
 }
 
 #[test]
@@ -75,8 +81,10 @@ fn defaults_are_dockers() {
     assert_eq!((spec.name.as_str(), spec.mode), ("web1-x7k2", ServiceMode::Replicated { replicas: 1 }));
     assert!(spec.task.container.init && !spec.task.container.read_only);
     assert_eq!(create(&["--mode", "global", "a"]).unwrap().mode, ServiceMode::Global);
-    assert_eq!(create(&["--mode", "global", "--replicas", "2", "a"]).unwrap_err(), "--replicas is for --mode replicated");
-    assert!(create(&["--mode", "replicated-job", "a"]).unwrap_err().contains("jobs are not supported yet"));
+    assert_eq!(
+        create(&["--mode", "global", "--replicas", "2", "a"]).unwrap_err(),
+        "--replicas is for --mode replicated and replicated-job"
+    );
     assert!(create(&["--name", "web"]).unwrap_err().contains("IMAGE"));
 }
 
@@ -84,10 +92,6 @@ fn defaults_are_dockers() {
 fn what_is_not_there_yet_is_refused_by_name() {
     for line in [
         &["--secret", "key", "a"][..],
-        &["--health-cmd", "true", "a"],
-        &["--no-healthcheck", "a"],
-        &["--update-failure-action=rollback", "a"],
-        &["--placement-pref", "spread=node.labels.zone", "a"],
         &["--gpus", "all", "a"],
         &["-t", "a"],
         &["--network", "name=back,driver-opt=a=b", "a"],
@@ -97,6 +101,105 @@ fn what_is_not_there_yet_is_refused_by_name() {
         assert!(error.contains("not supported yet"), "{line:?}: {error}");
     }
     assert_eq!(create(&["--secret", "key", "a"]).unwrap_err(), "--secret: secrets are not supported yet");
+}
+
+#[test]
+fn the_number_of_a_job_is_how_many_complete_and_unless_said_how_many_run_at_once() {
+    let mode = |line: &[&str]| create(line).map(|spec| spec.mode);
+    let job = |max_concurrent, total| Ok(ServiceMode::ReplicatedJob { max_concurrent, total });
+    assert_eq!(mode(&["--mode=replicated-job", "a"]), job(1, 1));
+    assert_eq!(mode(&["--mode=replicated-job", "--replicas=10", "a"]), job(10, 10));
+    assert_eq!(mode(&["--mode=replicated-job", "--replicas=10", "--max-concurrent=3", "a"]), job(3, 10));
+    assert_eq!(mode(&["--mode=global-job", "a"]), Ok(ServiceMode::GlobalJob));
+    assert!(mode(&["--max-concurrent=3", "a"]).unwrap_err().contains("is for --mode replicated-job"));
+    let made = create(&["--name=j", "--mode=replicated-job", "--replicas=4", "a"]).unwrap();
+    assert_eq!(update(&made, &["--replicas=6"]).unwrap().mode, ServiceMode::ReplicatedJob { max_concurrent: 4, total: 6 });
+}
+
+#[test]
+fn a_schedule_has_a_time_zone_and_is_for_jobs() {
+    let made = create(&["--name=j", "--mode=global-job", "--schedule", "0 3 * * *", "--overlap=replace", "a"]).unwrap();
+    let schedule = made.schedule.clone().unwrap();
+    assert_eq!((schedule.cron.as_str(), schedule.time_zone.as_str(), schedule.overlap), ("0 3 * * *", "UTC", Overlap::Replace));
+    let moved = update(&made, &["--time-zone", "Europe/Zurich"]).unwrap().schedule.unwrap();
+    assert_eq!((moved.cron.as_str(), moved.time_zone.as_str(), moved.overlap), ("0 3 * * *", "Europe/Zurich", Overlap::Replace));
+    assert_eq!(update(&made, &["--schedule="]).unwrap().schedule, None);
+    assert!(create(&["--schedule", "0 3 * * *", "a"]).unwrap_err().contains("--schedule is for jobs"));
+    assert!(create(&["--mode=global-job", "--time-zone=UTC", "a"]).unwrap_err().contains("with a --schedule"));
+}
+
+#[test]
+fn checks_are_set_kept_and_taken_away() {
+    let with = update(&old(), &["--health-cmd", "true", "--health-retries=4"]).unwrap();
+    let health = &with.task.container.health;
+    assert_eq!((&health.test, health.retries), (&HealthTest::CmdShell("true".into()), Some(4)));
+    let without = update(&with, &["--no-healthcheck"]).unwrap();
+    assert_eq!(without.task.container.health, HealthSpec { test: HealthTest::None, ..HealthSpec::default() });
+    let timed = update(&without, &["--health-interval=3s"]).unwrap().task.container.health;
+    assert_eq!((timed.test, timed.interval), (HealthTest::Inherit, Some(Duration::from_secs(3))));
+    assert_eq!(update(&with, &["--health-cmd="]).unwrap().task.container.health.test, HealthTest::Inherit);
+    assert!(create(&["--no-healthcheck", "--health-cmd=true", "a"]).unwrap_err().contains("cannot be used with"));
+    assert!(create(&["--readiness-retries=2", "a"]).unwrap_err().contains("give --readiness-cmd"));
+    let ready = update(&old(), &["--readiness-cmd=test -f /r"]).unwrap();
+    assert_eq!(ready.task.container.readiness.as_ref().map(|check| &check.test), Some(&HealthTest::CmdShell("test -f /r".into())));
+    assert_eq!(update(&ready, &["--readiness-cmd="]).unwrap().task.container.readiness, None);
+}
+
+#[test]
+fn placement_is_added_to_and_taken_from() {
+    let made = create(&[
+        "--name=web",
+        "--placement-pref=spread=node.labels.zone",
+        "--affinity=service==db:20",
+        "--generic-resource=gpu=1",
+        "--generic-resource=ssd=2",
+        "--platform=linux/amd64",
+        "a",
+    ])
+    .unwrap();
+    let new = update(
+        &made,
+        &[
+            "--placement-pref-rm=spread=node.labels.zone",
+            "--placement-pref-add=spread=node.labels.rack",
+            "--affinity-add=service==db:70",
+            "--affinity-add=service!=web",
+            "--generic-resource-rm=ssd",
+            "--generic-resource-add=gpu=2",
+            "--platform-rm=linux/amd64",
+            "--on-node-lost=keep",
+        ],
+    )
+    .unwrap();
+    assert_eq!(new.task.placement.preferences, ["node.labels.rack"]);
+    let affinities: Vec<String> = new.task.placement.affinities.iter().map(ToString::to_string).collect();
+    assert_eq!(affinities, ["service == db:70", "service != web:50"]);
+    assert_eq!((new.task.generic, new.task.placement.platforms.len()), ([("gpu".to_owned(), 2)].into(), 0));
+    assert_eq!(new.task.on_node_lost, NodeLoss::Keep);
+    for (flag, why) in [
+        ("--placement-pref=zone", "spread=node.labels.zone"),
+        ("--affinity=service==", "names no service"),
+        ("--generic-resource=gpu", "gpu=2"),
+        ("--generic-resource=gpu=0", "gpu=2"),
+        ("--platform=linux", "linux/amd64"),
+        ("--on-node-lost=keep=1m", "replace=AFTER"),
+        ("--placement-ranking=random", "spread or binpack"),
+    ] {
+        let error = create(&[flag, "a"]).unwrap_err();
+        assert!(error.contains(why), "{flag}: {error}");
+    }
+}
+
+#[test]
+fn an_update_has_no_canaries_unless_it_asks() {
+    let with = update(&old(), &["--canary=2", "--image=a:2"]).unwrap();
+    assert_eq!((with.update.canary, with.rollback.canary), (2, 0));
+    assert_eq!(update(&with, &["--image=a:3"]).unwrap().update.canary, 0);
+    assert_eq!(forced(&with).update.canary, 0);
+    assert_eq!(create(&["--update-max-failure-ratio=.125", "a"]).unwrap().update.max_failure_ratio, Ratio(125));
+    for wrong in ["--update-max-failure-ratio=1.5", "--update-max-failure-ratio=NaN", "--rollback-failure-action=rollback"] {
+        assert!(create(&[wrong, "a"]).is_err(), "{wrong}");
+    }
 }
 
 #[test]

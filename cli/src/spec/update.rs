@@ -1,9 +1,10 @@
 //! The flags of `service update`.
 
 use clap::Args;
-use cluster_types::{Constraint, Mount, Ulimit};
+use cluster_types::{Mount, Ulimit};
 
 use super::network::{NetworkFlag, network};
+use super::placement::Replaces;
 use super::publish::{Publish, Unpublish, publish, unpublish};
 use super::shared::Shared;
 use super::{mount, value};
@@ -18,12 +19,15 @@ pub(crate) struct UpdateFlags {
     /// Arguments of the command (words are split as a shell does)
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub(super) args: Option<String>,
-    /// Number of tasks
+    /// Number of tasks; of a job: how many complete
     #[arg(long, value_name = "N")]
     pub(super) replicas: Option<u64>,
     /// Replace the tasks even if nothing else changed
     #[arg(long)]
     pub(super) force: bool,
+    /// Go back to the spec before, as service rollback does; no other change goes with it
+    #[arg(long)]
+    pub(super) rollback: bool,
     /// Publish another port
     #[arg(long, value_name = "PORT", value_parser = publish)]
     pub(super) publish_add: Vec<Publish>,
@@ -36,12 +40,6 @@ pub(crate) struct UpdateFlags {
     /// Leave a network
     #[arg(long, value_name = "NETWORK", value_parser = network)]
     pub(super) network_rm: Vec<NetworkFlag>,
-    /// Add a placement constraint
-    #[arg(long, value_name = "EXPRESSION", value_parser = value::constraint)]
-    pub(super) constraint_add: Vec<Constraint>,
-    /// Take a placement constraint away
-    #[arg(long, value_name = "EXPRESSION", value_parser = value::constraint)]
-    pub(super) constraint_rm: Vec<Constraint>,
     /// Set an environment variable
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) env_add: Vec<String>,
@@ -103,6 +101,8 @@ pub(crate) struct UpdateFlags {
     #[arg(long, value_name = "NAME")]
     pub(super) ulimit_rm: Vec<String>,
     #[command(flatten)]
+    pub(super) places: Replaces,
+    #[command(flatten)]
     pub(super) shared: Shared,
 }
 
@@ -110,6 +110,11 @@ impl UpdateFlags {
     /// Fails when a flag was given that is not honoured yet.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         self.shared.check()
+    }
+
+    /// Whether the service goes back to the spec before.
+    pub(crate) fn rolls_back(&self) -> bool {
+        self.rollback
     }
 
     /// The networks that are named.

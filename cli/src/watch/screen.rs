@@ -63,7 +63,7 @@ impl Screen {
 }
 
 fn style() -> ProgressStyle {
-    let template = "{prefix}  [{bar:20}] {pos}/{len} running   {wide_msg}";
+    let template = "{prefix}  [{bar:20}] {pos}/{len} {wide_msg}";
     ProgressStyle::with_template(template).map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("## "))
 }
 
@@ -75,7 +75,7 @@ impl Report {
             (Screen::Live(_), Some(bar)) => {
                 bar.set_length(step.goal);
                 bar.set_position(step.running.min(step.goal));
-                bar.set_message(plain(&step.now).into_owned());
+                bar.set_message(format!("{}   {}", step.unit, plain(&step.now)));
             }
             (Screen::Lines, _) => step.lines.iter().for_each(|line| print::words(line)),
             (Screen::Live(_) | Screen::Quiet, _) => {}
@@ -97,10 +97,11 @@ impl Report {
         }
     }
 
-    /// The end, which stays on the screen.
-    pub(crate) fn done(&self, text: &str) {
+    /// The end, which stays on the screen, and what to do next.
+    pub(crate) fn done(&self, text: &str, next: Option<&str>) {
         self.close();
-        let line = format!("{}  {}", Paint::stderr().good("ok"), plain(text));
+        let next = next.map(|next| format!("\n    {}", plain(next))).unwrap_or_default();
+        let line = format!("{}  {}{next}", Paint::stderr().good("ok"), plain(text));
         match &self.screen {
             Screen::Live(all) => all.suspend(|| print::raw_words(&line)),
             Screen::Lines => print::raw_words(&line),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cluster_types::{TaskId, TaskState};
+use cluster_types::{Service, TaskId, TaskState, UpdateState, UpdateStatus};
 
+use super::progress::{Goal, Step};
 use crate::failure::{Exit, Failure};
 use crate::model::TaskView;
 use crate::render::age::took;
@@ -62,15 +63,25 @@ pub(super) fn pending(wanted: &[&TaskView]) -> Vec<String> {
     reasons.iter().map(|(reason, names)| format!("{}: {reason}", some(names))).collect()
 }
 
-/// How the tasks of this command ended, each way once, with how often.
+/// How the tasks of this command ended, each way once, with how often, and what the last of them printed.
 pub(super) fn ended(tasks: &[TaskView], failures: &BTreeMap<String, Vec<TaskId>>) -> Vec<String> {
-    let mut ways: BTreeMap<String, usize> = BTreeMap::new();
+    let mut ways: BTreeMap<String, (usize, Option<&str>)> = BTreeMap::new();
     for view in tasks.iter().filter(|view| failures.get(&view.name()).is_some_and(|ended| ended.contains(&view.task.id))) {
         let error = task_error(view);
         let how = if error.is_empty() { view.task.status.state.to_string() } else { format!("{}: {error}", view.task.status.state) };
-        *ways.entry(format!("{}: {how}", place(view))).or_default() += 1;
+        let way = ways.entry(format!("{}: {how}", place(view))).or_default();
+        *way = (way.0 + 1, view.task.status.output.as_deref().or(way.1));
     }
-    ways.into_iter().map(|(way, times)| if times == 1 { way } else { format!("{way} ({times} times)") }).collect()
+    let text = |(way, (times, output)): (String, (usize, Option<&str>))| {
+        let times = if times == 1 { String::new() } else { format!(" ({times} times)") };
+        format!("{way}{times}{}", output.map(quoted).unwrap_or_default())
+    };
+    ways.into_iter().map(text).collect()
+}
+
+/// Lines that a container printed, below what is said of it.
+fn quoted(output: &str) -> String {
+    output.trim_end().lines().map(|line| format!("\n  | {line}")).collect()
 }
 
 /// `web.3, web.4 and 6 more`.
@@ -99,6 +110,42 @@ pub(super) fn failing(name: &str, (running, goal): (u64, u64), ended: &[String])
     causes(failure, ended)
         .fix(format!("see what they wrote: cluster service logs {name}     and all of them: cluster service ps {name}"))
         .note("The change stays, and the managers go on trying.")
+}
+
+/// The line when an update comes into another state; none for what the count says.
+pub(super) fn update(goal: &Goal, update: &UpdateStatus) -> Option<String> {
+    match update.state {
+        UpdateState::RollbackStarted => Some(format!("{}: goes back: {}", goal.name, update.message)),
+        UpdateState::Canary | UpdateState::Paused | UpdateState::RollbackPaused => Some(format!("{}: {}", goal.name, update.message)),
+        UpdateState::Updating | UpdateState::Completed | UpdateState::RollbackCompleted => None,
+    }
+}
+
+/// The update, or the rollback, stands still: by failures, for want of a node, or by a user.
+pub(super) fn paused(name: &str, update: &UpdateStatus, step: &Step) -> Failure {
+    let by_user = update.failed == 0 && step.ended.is_empty() && step.pending.is_empty();
+    let exit = match (by_user, step.ended.is_empty() && !step.pending.is_empty()) {
+        (true, _) => Exit::Error,
+        (false, true) => Exit::Placement,
+        (false, false) => Exit::Tasks,
+    };
+    let all: Vec<String> = step.ended.iter().chain(&step.pending).cloned().collect();
+    let failure = Failure::new("E0306", format!("{name} is at {}/{}: {}", step.running, step.goal, update.message)).exit(exit);
+    let back = if update.state.is_rollback() { String::new() } else { format!("     or go back: cluster service rollback {name}") };
+    causes(failure, &all).fix(format!("go on: cluster rollout resume {name}{back}")).note("The tasks that run go on running.")
+}
+
+/// The change was taken back.
+pub(super) fn rolled_back(service: &Service, update: &UpdateStatus, step: &Step) -> Failure {
+    let name = &service.spec.name;
+    let why = service.author.message.as_str();
+    let why = if why.is_empty() { &update.message } else { why };
+    let failure = Failure::new("E0305", format!("{name} was rolled back: {why}")).exit(Exit::RolledBack);
+    let now = service.history.last().and_then(|revision| Some((revision.number, revision.restores?)));
+    let now = now.map(|(number, restores)| format!(" with the spec of revision {restores}, as revision {number}")).unwrap_or_default();
+    causes(failure, &step.ended)
+        .fix(format!("see what they wrote: cluster service logs {name}     and its revisions: cluster service history {name}"))
+        .note(format!("{name} is at {}/{}{now}.", step.running, step.goal))
 }
 
 /// It takes longer than the caller waits.

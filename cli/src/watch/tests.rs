@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use cluster_types::{ServiceMode, TaskState, Version};
+use std::sync::Arc;
 
+use cluster_types::{
+    Author, FailureAction, JobStatus, NodeId, Revision, Schedule, ServiceMode, TaskState, Timestamp, UpdateState, UpdateStatus, Version,
+};
+
+use super::drain::Drain;
 use super::progress::{Goal, Progress, Step, Verdict};
 use crate::failure::Exit;
-use crate::model::TaskView;
+use crate::model::{ServiceView, TaskView};
 use crate::render::error::error;
 use crate::render::paint::Paint;
 use crate::render::tests::{service, task};
@@ -19,7 +24,7 @@ struct Follow {
 
 impl Follow {
     fn new(replicas: u64, floor: Option<Version>) -> Self {
-        let goal = Goal { name: "web".into(), floor, ended: Default::default() };
+        let goal = Goal { name: "web".into(), floor, ..Goal::default() };
         Self { progress: Progress::new(goal), replicas, said: String::new() }
     }
 
@@ -39,7 +44,7 @@ impl Follow {
 fn exit(step: &Step) -> Option<Exit> {
     match &step.verdict {
         Verdict::Cannot(failure) => Some(failure.exit),
-        Verdict::Going | Verdict::Reached => None,
+        Verdict::Going | Verdict::Reached | Verdict::Ended(..) => None,
     }
 }
 
@@ -217,4 +222,234 @@ fn a_large_service_has_a_line_for_each_tenth() {
         follow.look(1, &tasks);
     }
     assert_eq!(follow.said.lines().count(), 11, "{}", follow.said);
+}
+
+/// A service of five whose template changed at version 8.
+fn updated(state: UpdateState, message: &str) -> ServiceView {
+    let mut view = service("web", ServiceMode::Replicated { replicas: 2 }, 2);
+    let spec = Arc::make_mut(&mut view.service.spec);
+    spec.update.failure_action = FailureAction::Rollback;
+    view.service.spec_version = Version(8);
+    view.service.update = Some(UpdateStatus { state, target: Version(8), message: message.into(), places: 2, ..UpdateStatus::default() });
+    view
+}
+
+fn of(version: u64, view: TaskView) -> TaskView {
+    let mut view = view;
+    view.task.spec_version = Version(version);
+    view
+}
+
+fn goal() -> Goal {
+    Goal { name: "web".into(), version: Version(8), floor: Some(Version(8)), ..Goal::default() }
+}
+
+fn failed(number: u128, slot: u64) -> TaskView {
+    let mut view = of(8, task(number, slot, TaskState::Failed, None));
+    view.task.status.output = Some("reading /etc/app\npanic: DATABASE_URL is not set\n".into());
+    view
+}
+
+fn told(step: &Step) -> String {
+    match &step.verdict {
+        Verdict::Cannot(failure) => format!("exit {}\n{}", failure.exit as u8, error(failure, Paint(false))),
+        verdict => format!("{verdict:?}"),
+    }
+}
+
+#[test]
+fn an_update_is_over_when_its_status_says_so() {
+    let mut progress = Progress::new(goal());
+    let both = [of(8, task(1, 1, TaskState::Running, None)), of(8, task(2, 2, TaskState::Running, None))];
+    let step = progress.look(&updated(UpdateState::Updating, ""), &both, Duration::ZERO);
+    assert_eq!((step.running, step.verdict), (2, Verdict::Going), "the last tasks are still watched");
+    let step = progress.look(&updated(UpdateState::Completed, ""), &both, Duration::from_secs(5));
+    assert_eq!(step.verdict, Verdict::Reached);
+}
+
+#[test]
+fn a_change_that_replaces_nothing_is_there_once_the_managers_have_looked() {
+    let mut progress = Progress::new(goal());
+    let old = [task(1, 1, TaskState::Running, None), task(2, 2, TaskState::Running, None)];
+    let same = || service("web", ServiceMode::Replicated { replicas: 2 }, 2);
+    assert_eq!(progress.look(&same(), &old, Duration::ZERO).verdict, Verdict::Going);
+    assert_eq!(progress.look(&same(), &old, Duration::from_secs(1)).verdict, Verdict::Going);
+    assert_eq!(progress.look(&same(), &old, Duration::from_secs(2)).verdict, Verdict::Reached);
+}
+
+#[test]
+fn a_canary_ends_the_waiting_and_says_how_to_go_on() {
+    let mut progress = Progress::new(goal());
+    let tasks = [of(8, task(1, 1, TaskState::Running, None)), task(2, 2, TaskState::Running, None)];
+    let step = progress.look(&updated(UpdateState::Canary, "1 of 2 places are updated: waiting to be promoted"), &tasks, Duration::ZERO);
+    insta::assert_snapshot!(told(&step), @r#"Ended("web has its canaries: 1 of 2 places are updated: waiting to be promoted", Some("go on: cluster rollout promote web     or go back: cluster service rollback web"))"#);
+}
+
+#[test]
+fn a_paused_update_tells_what_failed_and_what_it_printed() {
+    let mut progress = Progress::new(goal());
+    let mut view = updated(UpdateState::Paused, "update paused: web.1 on n1 failed: exit code 1");
+    view.service.update.as_mut().unwrap().failed = 1;
+    let tasks = [failed(1, 1), of(8, task(3, 1, TaskState::Ready, None)), task(2, 2, TaskState::Running, None)];
+    let step = progress.look(&view, &tasks, Duration::ZERO);
+    insta::assert_snapshot!(told(&step), @"
+    exit 7
+    error[E0306]: web is at 0/2: update paused: web.1 on n1 failed: exit code 1
+      cause: web.1 on n1: failed: exit code 1
+               | reading /etc/app
+               | panic: DATABASE_URL is not set
+      fix:   go on: cluster rollout resume web     or go back: cluster service rollback web
+      The tasks that run go on running.
+    ");
+}
+
+#[test]
+fn an_update_that_a_user_paused_is_no_failure_of_its_tasks() {
+    let mut progress = Progress::new(goal());
+    let tasks = [of(8, task(1, 1, TaskState::Running, None)), task(2, 2, TaskState::Running, None)];
+    let step = progress.look(&updated(UpdateState::Paused, "paused by a user"), &tasks, Duration::ZERO);
+    insta::assert_snapshot!(told(&step), @"
+    exit 1
+    error[E0306]: web is at 1/2: paused by a user
+      fix:   go on: cluster rollout resume web     or go back: cluster service rollback web
+      The tasks that run go on running.
+    ");
+}
+
+#[test]
+fn a_change_that_was_rolled_back_says_why_and_where_it_is_now() {
+    let mut progress = Progress::new(goal());
+    let tasks = [failed(1, 1), of(8, task(3, 1, TaskState::Starting, None)), task(2, 2, TaskState::Running, None)];
+    let step = progress.look(&updated(UpdateState::Updating, ""), &tasks, Duration::ZERO);
+    assert_eq!(step.verdict, Verdict::Going, "the update judges its tasks");
+    let mut view = updated(UpdateState::RollbackStarted, "web.1 on n1 failed: exit code 1");
+    let revision = |number, restores| Revision {
+        number,
+        spec_version: Version(6 + number),
+        at: Timestamp::default(),
+        author: Author::default(),
+        restores,
+    };
+    view.service.history = vec![revision(1, None), revision(2, None), revision(3, Some(1))];
+    view.service.author = Author { by: "rollout".into(), message: "web.1 on n1 failed: exit code 1".into() };
+    view.service.update.as_mut().unwrap().target = Version(9);
+    let back = [failed(1, 1), of(9, task(4, 1, TaskState::Starting, None)), task(2, 2, TaskState::Running, None)];
+    let step = progress.look(&view, &back, Duration::from_secs(1));
+    assert_eq!(step.verdict, Verdict::Going);
+    insta::assert_snapshot!(step.lines.join("\n"), @"
+    web.1 on n1: starting
+    web: goes back: web.1 on n1 failed: exit code 1
+    web: 1/2 running
+    ");
+    view.service.update.as_mut().unwrap().state = UpdateState::RollbackCompleted;
+    let back = [failed(1, 1), of(9, task(4, 1, TaskState::Running, None)), task(2, 2, TaskState::Running, None)];
+    insta::assert_snapshot!(told(&progress.look(&view, &back, Duration::from_secs(2))), @"
+    exit 8
+    error[E0305]: web was rolled back: web.1 on n1 failed: exit code 1
+      cause: web.1 on n1: failed: exit code 1
+               | reading /etc/app
+               | panic: DATABASE_URL is not set
+      fix:   see what they wrote: cluster service logs web     and its revisions: cluster service history web
+      web is at 2/2 with the spec of revision 1, as revision 3.
+    ");
+    let mut asked = Progress::new(Goal { rollback: true, ..goal() });
+    assert_eq!(asked.look(&view, &back, Duration::ZERO).verdict, Verdict::Reached);
+}
+
+fn job(total: u64, job: JobStatus) -> ServiceView {
+    let mut view = service("web", ServiceMode::ReplicatedJob { max_concurrent: 2, total }, 0);
+    view.service.job = Some(JobStatus { cause: 8, ..job });
+    view
+}
+
+fn of_run(iteration: u64, view: TaskView) -> TaskView {
+    let mut view = view;
+    view.task.iteration = iteration;
+    view
+}
+
+#[test]
+fn a_job_is_waited_for_until_its_run_has_ended() {
+    let mut progress = Progress::new(Goal { run: Some(2), ..goal() });
+    let before = job(2, JobStatus { iteration: 1, ended: Some(Timestamp(5)), ..JobStatus::default() });
+    assert_eq!(progress.look(&before, &[], Duration::ZERO).verdict, Verdict::Going);
+    let run = JobStatus { iteration: 2, ..JobStatus::default() };
+    let tasks = [
+        of_run(1, task(1, 1, TaskState::Complete, None)),
+        of_run(2, task(2, 1, TaskState::Complete, None)),
+        of_run(2, task(3, 2, TaskState::Running, None)),
+    ];
+    let step = progress.look(&job(2, run.clone()), &tasks, Duration::from_secs(1));
+    assert_eq!((step.running, step.goal, step.unit, step.verdict), (1, 2, "completed", Verdict::Going));
+    let tasks = [2, 3].map(|number| of_run(2, task(number, u64::try_from(number).unwrap() - 1, TaskState::Complete, None)));
+    let ended = JobStatus { ended: Some(Timestamp(9)), ..run.clone() };
+    assert_eq!(
+        progress.look(&job(2, ended.clone()), &tasks, Duration::from_secs(2)).verdict,
+        Verdict::Ended("web has completed 2/2 after 2.0 s".into(), None)
+    );
+    let tasks = [of_run(2, task(2, 1, TaskState::Complete, None)), of_run(2, task(3, 2, TaskState::Failed, None))];
+    assert_eq!(exit(&progress.look(&job(2, ended), &tasks, Duration::from_secs(2))), Some(Exit::Tasks));
+}
+
+#[test]
+fn a_scheduled_job_is_not_waited_for_but_says_when_it_runs() {
+    let mut view = job(1, JobStatus { next: Some(Timestamp(1_764_000_000_000)), ..JobStatus::default() });
+    let schedule = Schedule { cron: "0 3 * * *".into(), time_zone: "UTC".into(), overlap: Default::default() };
+    Arc::make_mut(&mut view.service.spec).schedule = Some(schedule);
+    insta::assert_snapshot!(told(&Progress::new(goal()).look(&view, &[], Duration::ZERO)), @r#"Ended("web runs next at 2025-11-24T16:00:00Z", Some("run it now: cluster service restart web"))"#);
+    assert_eq!(Progress::new(Goal { run: Some(1), ..goal() }).look(&view, &[], Duration::ZERO).verdict, Verdict::Going);
+}
+
+#[test]
+fn a_drain_tells_what_moves_and_what_cannot() {
+    let here = |number, slot, state| task(number, slot, state, None);
+    let there = |number, slot, state, error| {
+        let mut view = task(number, slot, state, error);
+        let node = NodeId::from_bits(99);
+        (view.task.node, view.node_hostname) = if state > TaskState::Pending { (Some(node), "n2".into()) } else { (None, String::new()) };
+        view
+    };
+    let node = here(1, 1, TaskState::Running).task.node.unwrap();
+    let mut drain = Drain::new(node, "n1");
+    let running = |slots: &[u64]| slots.iter().map(|slot| here(u128::from(*slot), *slot, TaskState::Running)).collect::<Vec<_>>();
+    let mut said = String::new();
+    let mut look = |drain: &mut Drain, seconds: u64, tasks: Vec<TaskView>| {
+        let step = drain.look(&tasks, &Default::default(), Duration::from_secs(seconds));
+        said.push_str(&step.lines.iter().map(|line| format!("{seconds} s  {line}\n")).collect::<String>());
+        (step.running, step.goal, step.verdict)
+    };
+    assert_eq!(look(&mut drain, 0, running(&[1, 2, 3])), (0, 3, Verdict::Going));
+    look(&mut drain, 1, [running(&[1, 2, 3]), vec![there(4, 1, TaskState::Preparing, None)]].concat());
+    look(&mut drain, 2, [running(&[1, 2, 3]), vec![there(4, 1, TaskState::Running, None)]].concat());
+    look(
+        &mut drain,
+        3,
+        [running(&[2, 3]), vec![there(4, 1, TaskState::Running, None), there(5, 2, TaskState::Pending, Some("n2: 1 GiB short"))]].concat(),
+    );
+    let late = error(&drain.clone().late(Duration::from_secs(60)), Paint(false));
+    insta::assert_snapshot!(late, @"
+    error[E0307]: n1 still has 2 tasks after 1 m 0 s
+      cause: web.2: cannot move: n2: 1 GiB short
+             web.3: waits for its turn
+      fix:   look again: cluster node drain n1     or end it: cluster node update --availability active n1
+      The drain goes on: new tasks are not placed there.
+    ");
+    let step = drain.look(
+        &[there(4, 1, TaskState::Running, None), there(6, 2, TaskState::Running, None)],
+        &Default::default(),
+        Duration::from_secs(9),
+    );
+    said.push_str(&step.lines.join("\n"));
+    insta::assert_snapshot!(said, @"
+    0 s  web.1: waits for its turn
+    0 s  web.2: waits for its turn
+    0 s  web.3: waits for its turn
+    1 s  web.1: -> n2: preparing
+    2 s  web.1: -> n2: stops here
+    3 s  web.2: cannot move: n2: 1 GiB short
+    3 s  web.1: moved to n2
+    web.2: moved to n2
+    web.3: stopped
+    ");
+    insta::assert_snapshot!(told(&step), @r#"Ended("n1 is drained after 9.0 s: 3 tasks have left it", Some("let it take tasks again: cluster node update --availability active n1"))"#);
 }

@@ -57,20 +57,44 @@ fn a_flag_of_docker_that_is_not_there_yet_is_refused_by_name() {
       fix:   leave the flag out to go on without it
       Nothing was changed.
     ");
-    insta::assert_snapshot!(run(&["service", "update", "--rollback", "web"]).text(), @"
+    insta::assert_snapshot!(run(&["service", "create", "--gpus", "all", "nginx"]).text(), @"
     exit 2
     stderr:
-    error: --rollback: rolling back to an earlier spec is not supported yet
+    error: --gpus: GPUs are not supported yet
       fix:   leave the flag out to go on without it
       Nothing was changed.
     ");
-    insta::assert_snapshot!(run(&["service", "create", "--mode", "replicated-job", "nginx"]).text(), @"
+}
+
+#[test]
+fn what_cannot_be_read_of_a_rollout_a_job_or_a_place_says_how_it_is_written() {
+    insta::assert_snapshot!(run(&["service", "update", "--update-failure-action", "stop", "web"]).text(), @"
     exit 2
     stderr:
-    error: invalid value 'replicated-job' for '--mode <MODE>': jobs are not supported yet: use replicated or global
+    error: invalid value 'stop' for '--update-failure-action <ACTION>': `stop` is no failure action: use pause, continue or rollback
 
     For more information, try '--help'.
     ");
+    insta::assert_snapshot!(run(&["service", "create", "--mode", "job", "nginx"]).text(), @"
+    exit 2
+    stderr:
+    error: invalid value 'job' for '--mode <MODE>': `job` is no mode: use replicated, global, replicated-job or global-job
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(run(&["service", "create", "--placement-pref", "zone", "nginx"]).text(), @"
+    exit 2
+    stderr:
+    error: invalid value 'zone' for '--placement-pref <PREFERENCE>': `zone` is not a placement preference: write it like spread=node.labels.zone
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(run(&["service", "roolback", "web"]).text(), @r#"
+    exit 2
+    stderr:
+    error: no command "service roolback". Did you mean "service rollback"?
+      fix:   cluster service rollback web
+    "#);
 }
 
 #[test]
@@ -160,7 +184,7 @@ fn a_wrong_configuration_of_the_daemon_names_the_place() {
         |
       2 | sokcet = "/b"
         | ^^^^^^
-      unknown field `sokcet`, expected one of `data-dir`, `socket`, `listen-addr`, `advertise-addr`, `runtime`, `log-format`, `insecure-registries`, `certificate-seconds`
+      unknown field `sokcet`, expected one of `data-dir`, `socket`, `listen-addr`, `advertise-addr`, `runtime`, `log-format`, `insecure-registries`, `generic-resources`, `certificate-seconds`
       The daemon was not started.
     "#);
 }
@@ -182,6 +206,9 @@ fn help_lists_the_commands() {
       status       Show this host's daemon and its cluster
       node         Nodes: the hosts of the cluster
       service      Services: what runs, and how many of it
+      rollout      Updates that are under way
+      why          Show the verdict of every node on a task or service, and what would make it fit
+      rebalance    Spread running tasks evenly over the nodes
       scale        Change how many tasks services have (short for service scale)
       network      Networks: what containers reach each other through
       image        Images on this host
@@ -198,8 +225,8 @@ fn help_lists_the_commands() {
       -h, --help            Print help
       -V, --version         Print version
 
-    Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 denied, 5 conflict, 6 no node fits, 7 tasks fail, 9 timeout, 75 no
-    leader or no daemon (try again).
+    Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 denied, 5 conflict, 6 no node fits, 7 tasks fail, 8 rolled back, 9
+    timeout, 75 no leader or no daemon (try again).
     ");
 }
 
@@ -213,15 +240,18 @@ fn help_of_a_noun_lists_its_verbs() {
     Usage: cluster service [OPTIONS] <COMMAND>
 
     Commands:
-      create   Create a service
-      ls       List the services [alias: list]
-      ps       List the tasks of services
-      inspect  Print everything about services, or tasks such as web.3
-      logs     Print what the containers of a service, or of a task such as web.3, wrote
-      update   Change a service
-      scale    Change how many tasks services have
-      rm       Remove services with all their tasks [alias: remove]
-      help     Print this message or the help of the given subcommand(s)
+      create    Create a service
+      ls        List the services [alias: list]
+      ps        List the tasks of services
+      inspect   Print everything about services, or tasks such as web.3
+      logs      Print what the containers of a service, or of a task such as web.3, wrote
+      update    Change a service
+      rollback  Go back to an earlier spec of a service
+      history   List the specs that a service has had
+      restart   Replace the tasks of services by new ones; run jobs again
+      scale     Change how many tasks services have
+      rm        Remove services with all their tasks [alias: remove]
+      help      Print this message or the help of the given subcommand(s)
 
     Options:
       -H <HOST>             Daemon or manager to talk to: unix:///PATH or HOST:PORT [default: unix:///run/cluster/api.sock]
@@ -246,12 +276,15 @@ fn help_of_a_verb_lists_its_flags() {
       <SERVICE=REPLICAS>...  Services and their new number of tasks
 
     Options:
-      -H <HOST>             Daemon or manager to talk to: unix:///PATH or HOST:PORT [default: unix:///run/cluster/api.sock]
-                            [env: CLUSTER_HOST=]
-          --identity <DIR>  Data directory of the daemon whose certificate is shown to a manager [default: /var/lib/cluster]
-                            [env: CLUSTER_IDENTITY=]
-      -h, --help            Print help
-      -V, --version         Print version
+      -H <HOST>                Daemon or manager to talk to: unix:///PATH or HOST:PORT [default:
+                               unix:///run/cluster/api.sock] [env: CLUSTER_HOST=]
+      -m, --message <TEXT>     Why, for the service's history
+          --dry-run            Say what would change and where tasks would be placed; change nothing
+          --check-version <N>  Only if the service still has this version, as --dry-run prints it
+          --identity <DIR>     Data directory of the daemon whose certificate is shown to a manager [default:
+                               /var/lib/cluster] [env: CLUSTER_IDENTITY=]
+      -h, --help               Print help
+      -V, --version            Print version
 
     Waiting:
       -d, --detach[=<BOOL>]     Return at once instead of waiting [env: CLUSTER_DETACH=] [possible values: true, false]

@@ -130,6 +130,50 @@ fn a_network_lives_from_creation_to_removal() {
 }
 
 #[test]
+fn a_service_goes_back_to_an_earlier_revision_and_remembers_why() {
+    let daemon = Daemon::start();
+    daemon.ok(&["init", "--advertise-addr", &daemon.address]);
+    daemon.ok(&["service", "create", "--name", "web", "--replicas", "2", "--update-parallelism", "0", "--update-monitor", "0", "nginx:1"]);
+    let preview = daemon.ok(&["service", "update", "--dry-run", "--image", "nginx:2", "web"]);
+    assert!(preview.stdout.contains("nginx:1 -> nginx:2"), "{}", preview.text());
+    let version = preview.stdout.lines().find_map(|line| line.strip_prefix("apply exactly this: --check-version ")).unwrap();
+    let exactly = ["service", "update", "--check-version", version, "-m", "newer", "--image", "nginx:2", "web"];
+    daemon.ok(&exactly);
+    assert_eq!(daemon.say(&exactly).code, 5, "it has changed since");
+
+    let back = daemon.ok(&["service", "rollback", "-m", "older after all", "web"]);
+    assert!(back.stderr.contains("web  revision 2 -> 3 with the spec of revision 1"), "{}", back.stderr);
+    let history = daemon.objects(&["service", "history", "web"]);
+    let words: Vec<&str> = history.iter().map(|revision| revision["Message"].as_str().unwrap()).collect();
+    assert_eq!(words, ["older after all", "newer", ""]);
+    assert_eq!((&history[0]["Restores"], &history[0]["Current"], &history[0]["Image"]), (&1.into(), &true.into(), &"nginx:1".into()));
+    assert_eq!(daemon.say(&["service", "rollback", "--to", "9", "web"]).code, 3);
+
+    daemon.ok(&["service", "restart", "web"]);
+    let tasks = daemon.objects(&["service", "ps", "web", "--filter", "desired-state=running"]);
+    assert_eq!(tasks.len(), 2);
+    let pretty = daemon.ok(&["service", "inspect", "--pretty", "web"]);
+    assert!(pretty.stdout.contains("replicated, 2/2 running"), "{}", pretty.stdout);
+    let paused = daemon.say(&["rollout", "pause", "web"]);
+    assert_eq!(paused.code, 1, "no update is under way: {}", paused.text());
+    assert!(daemon.ok(&["rollout", "status", "web"]).stdout.contains("completed"));
+}
+
+#[test]
+fn a_task_that_no_node_takes_is_explained_node_by_node() {
+    let daemon = Daemon::start();
+    daemon.ok(&["init", "--advertise-addr", &daemon.address]);
+    daemon.ok(&["service", "create", "--detach", "--name", "web", "--constraint", "node.labels.zone==a", "nginx"]);
+    let why = &daemon.objects(&["why", "web"])[0];
+    let nodes = why["Nodes"].as_array().unwrap();
+    assert_eq!((nodes.len(), &nodes[0]["Fits"]), (1, &false.into()), "{why}");
+    assert!(!why["Remedies"].as_array().unwrap().is_empty(), "{why}");
+    assert_eq!(daemon.say(&["why", "wbe"]).code, 3);
+    let even = daemon.ok(&["rebalance", "--dry-run"]);
+    assert!(even.stderr.contains("nothing to move"), "{}", even.text());
+}
+
+#[test]
 fn errors_have_their_exit_codes() {
     let daemon = Daemon::start();
     daemon.ok(&["init", "--advertise-addr", &daemon.address]);

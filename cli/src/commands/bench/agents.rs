@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, EndpointSpec, Placement, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+use cluster_types::{ContainerSpec, Placement, ServiceMode, ServiceSpec, TaskSpec};
 use serde_json::json;
 
 use super::failed;
@@ -68,7 +68,7 @@ impl Agents {
         let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id: request_id(), ..Default::default() };
         answer(client.control().create_service(request)).await?;
         let reached = fleet.agents.acknowledged_tasks(self.tasks, self.patience).await;
-        let request = pb::RemoveServiceRequest { reference: spec.name, request_id: request_id(), ..Default::default() };
+        let request = pb::RemoveServiceRequest { reference: spec.name, request_id: request_id() };
         answer(client.control().remove_service(request)).await?;
         reached.map(|_| ()).map_err(failed)
     }

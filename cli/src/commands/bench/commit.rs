@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, EndpointSpec, ServiceMode, ServiceSpec, TaskSpec, UpdateConfig};
+use cluster_types::{ContainerSpec, ServiceMode, ServiceSpec, TaskSpec};
 use serde_json::json;
 
 use super::meter::{Meter, line, percentiles};
@@ -92,7 +92,8 @@ impl Writer {
         let request_id = request_id();
         let mut spec = self.service.spec.clone().unwrap_or_default();
         spec.labels.insert(LABEL.to_owned(), request_id.clone());
-        let request = pb::UpdateServiceRequest { reference: self.service.id.clone(), expect: 0, spec: Some(spec), request_id, ..Default::default() };
+        let request =
+            pb::UpdateServiceRequest { reference: self.service.id.clone(), expect: 0, spec: Some(spec), request_id, ..Default::default() };
         answer(self.client.control().update_service(request)).await.map(|_| ())
     }
 
@@ -110,7 +111,7 @@ impl Writer {
 
     /// Takes the service away again.
     pub(super) async fn remove(self) -> Result<(), Failure> {
-        let request = pb::RemoveServiceRequest { reference: self.service.id, request_id: request_id(), ..Default::default() };
+        let request = pb::RemoveServiceRequest { reference: self.service.id, request_id: request_id() };
         answer(self.client.control().remove_service(request)).await.map(|_| ())
     }
 }

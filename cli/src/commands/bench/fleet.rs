@@ -82,6 +82,7 @@ async fn issue(mut ca: CaClient<tonic::transport::Channel>, token: String, numbe
         version: env!("CARGO_PKG_VERSION").to_owned(),
         // The agent says it in its session.
         data_address: String::new(),
+        generic: std::collections::HashMap::new(),
     };
     // Nobody dials a worker; each needs an address of its own all the same.
     let advertise_address = format!("127.66.{}.{}:4740", number / 250, number % 250 + 1);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, EndpointSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskId, TaskSpec, TaskState, UpdateConfig};
+use cluster_types::{ContainerSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskId, TaskSpec, TaskState};
 use futures::StreamExt;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ impl Lifecycle {
         for _ in 0..self.rounds {
             let name = format!("bench-{}", request_id());
             let measured = self.round(&client, &name).await;
-            let request = pb::RemoveServiceRequest { reference: name, request_id: request_id(), ..Default::default() };
+            let request = pb::RemoveServiceRequest { reference: name, request_id: request_id() };
             answer(client.control().remove_service(request)).await?;
             let (create, replace) = measured?;
             created.push(create);

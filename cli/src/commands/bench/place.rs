@@ -107,6 +107,6 @@ fn tasks(state: &State, number: u64, replicas: u64) -> Vec<Change> {
     let id = ServiceId::from_bits(number.into());
     let spec_version = state.view().service(id).map_or(Version(0), |service| service.spec_version);
     let mut ids = IdStream::new(number, 0);
-    let task = |slot| Task::new(ids.next_id(), service.id, service.spec_version, slot);
+    let task = |slot| Task::new(ids.next_id(), id, spec_version, slot);
     (1..=replicas).map(task).map(|task| Change::Create(Object::Task(Arc::new(task)))).collect()
 }

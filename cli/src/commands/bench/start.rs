@@ -84,8 +84,15 @@ async fn start(runtime: &EmbeddedRuntime, task: TaskId) -> Result<(), RuntimeErr
     let container = ContainerSpec { image: "bench".to_owned(), ..ContainerSpec::default() };
     let spec = TaskSpec { container, network: NetworkMode::None, ..TaskSpec::default() };
     let service = ServiceId::from_bits(1);
-    let config =
-        ContainerConfig { task, service, name: "bench.1".to_owned(), spec: Arc::new(spec), ports: Vec::new(), addresses: Vec::new() };
+    let config = ContainerConfig {
+        task,
+        service,
+        name: "bench.1".to_owned(),
+        spec: Arc::new(spec),
+        ports: Vec::new(),
+        addresses: Vec::new(),
+        generic: Default::default(),
+    };
     runtime.prepare(&config).await?;
     runtime.start(task).await
 }

@@ -118,7 +118,7 @@ async fn set_role(client: &Client, node: &str, role: pb::Role) -> Result<(), Fai
     send(client, node, pb::UpdateNodeRequest { role: Some(role.into()), ..Default::default() }).await
 }
 
-async fn send(client: &Client, reference: &str, request: pb::UpdateNodeRequest) -> Result<(), Failure> {
+pub(super) async fn send(client: &Client, reference: &str, request: pb::UpdateNodeRequest) -> Result<(), Failure> {
     let node = if reference == "self" { super::resolve(client, reference).await?.node.id.to_string() } else { reference.to_owned() };
     let request = pb::UpdateNodeRequest { reference: node, request_id: request_id(), ..request };
     match answer(client.control().update_node(request)).await {

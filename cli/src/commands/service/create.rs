@@ -4,9 +4,10 @@ use clap::Args;
 use cluster_api::pb;
 
 use super::networks::look_up;
-use crate::client::{Client, answer, request_id};
+use super::note::Note;
+use super::preview::{DryRun, preview};
+use crate::client::{Client, answer, answered, request_id};
 use crate::failure::Failure;
-use crate::model::ServiceView;
 use crate::print;
 use crate::spec::create::CreateFlags;
 use crate::watch::progress::Goal;
@@ -18,6 +19,10 @@ use crate::watch::{WaitFlags, wait};
 pub(crate) struct Create {
     #[command(flatten)]
     spec: CreateFlags,
+    #[command(flatten)]
+    note: Note,
+    #[command(flatten)]
+    dry: DryRun,
     #[command(flatten)]
     wait: WaitFlags,
 }
@@ -33,14 +38,17 @@ impl Create {
         let request_id = request_id();
         let networks = look_up(client, self.spec.networks()).await?;
         let spec = self.spec.spec(&request_id[..6], &networks)?;
-        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id, ..Default::default() };
+        if self.dry.dry_run {
+            return preview(client, None, &spec).await;
+        }
+        let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id, message: self.note.message };
         let made = answer(client.control().create_service(request)).await?.service;
-        let made = ServiceView::try_from(made.ok_or_else(|| cluster_api::FieldError::new("service", "is missing"))?)?;
+        let made = answered(made)?;
         print::data(&format!("{}\n", made.service.id))?;
         if self.wait.detached() {
             return Ok(());
         }
-        let goal = Goal { name: made.name().to_owned(), floor: None, ended: Default::default() };
+        let goal = Goal { name: made.name().to_owned(), version: made.service.spec_version, ..Goal::default() };
         wait(client, vec![goal], &self.wait).await
     }
 }

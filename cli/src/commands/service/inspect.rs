@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::print;
-use crate::render::inspect;
 use crate::render::output::Format;
+use crate::render::{age, inspect, pretty};
 
 /// Flags of `service inspect`.
 #[derive(Debug, Args)]
@@ -19,16 +19,32 @@ pub(crate) struct Inspect {
     /// An indented array, or one object a line
     #[arg(long, value_enum, default_value_t, hide_default_value = true)]
     format: Format,
+    /// Lines for people; services only
+    #[arg(long, conflicts_with = "format")]
+    pretty: bool,
 }
 
 impl Inspect {
     /// Prints them all, or none.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
+        if self.pretty {
+            return self.pretty(client).await;
+        }
         let mut objects = Vec::with_capacity(self.references.len());
         for reference in &self.references {
             objects.push(inspect_one(client, reference).await?);
         }
         print::data(&inspect::print(&objects, self.format))
+    }
+
+    async fn pretty(&self, client: &Client) -> Result<(), Failure> {
+        let mut texts = Vec::with_capacity(self.references.len());
+        for reference in &self.references {
+            let view = client.service(reference).await?;
+            let tasks = client.tasks_of(&view).await?;
+            texts.push(pretty::service(&view, &tasks, age::now()));
+        }
+        print::data(&texts.join("\n"))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::model::ServiceView;
 use crate::print;
 use crate::render::output::ListFlags;
-use crate::render::row::service_mode;
+use crate::render::row::{ServiceRow, service_wants_tasks};
 
 /// Flags of `service ls`.
 #[derive(Debug, Args)]
@@ -28,7 +28,12 @@ impl Ls {
         let mut services = client.services("").await?;
         services.retain(|view| filters.iter().all(|(key, values)| values.iter().any(|value| matches(view, key, value))));
         services.sort_by(|a, b| a.name().cmp(b.name()));
-        print::data(&self.list.print(&services))
+        let mut rows = Vec::with_capacity(services.len());
+        for view in services {
+            let tasks = if service_wants_tasks(&view) { client.tasks_of(&view).await? } else { Vec::new() };
+            rows.push(ServiceRow::new(view, tasks));
+        }
+        print::data(&self.list.print(&rows))
     }
 }
 
@@ -37,7 +42,7 @@ fn matches(view: &ServiceView, key: &str, value: &str) -> bool {
         "id" => view.service.id.to_string().starts_with(value),
         "name" => view.name().starts_with(value),
         "label" => labelled(&view.spec().labels, value),
-        "mode" => value == service_mode(view.spec().mode),
+        "mode" => value == view.spec().mode.word(),
         _ => false,
     }
 }

@@ -5,10 +5,14 @@ use cluster_api::pb;
 use cluster_types::ServiceSpec;
 
 use super::networks::look_up;
-use crate::client::{Client, answer, request_id};
+use super::note::Note;
+use super::preview::{Checked, preview};
+use super::rollback::roll_back;
+use crate::client::{Client, answer, answered, request_id};
 use crate::failure::{Exit, Failure};
 use crate::model::ServiceView;
 use crate::spec::edit::edit;
+use crate::spec::network::NetworkIds;
 use crate::spec::update::UpdateFlags;
 use crate::watch::progress::Goal;
 use crate::watch::{WaitFlags, wait};
@@ -25,6 +29,10 @@ pub(crate) struct Update {
     #[command(flatten)]
     flags: UpdateFlags,
     #[command(flatten)]
+    note: Note,
+    #[command(flatten)]
+    checked: Checked,
+    #[command(flatten)]
     wait: WaitFlags,
 }
 
@@ -37,42 +45,74 @@ impl Update {
     /// Sends the change and waits until it is rolled out.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
         let networks = look_up(client, self.flags.networks()).await?;
-        let goal = change(client, &self.service, |old| edit(&self.flags, &networks, old)).await?;
+        if self.flags.rolls_back() {
+            self.alone(client, &networks).await?;
+            return roll_back(client, &self.service, None, self.note.message, &self.wait).await;
+        }
+        if self.checked.dry.dry_run {
+            let service = client.service(&self.service).await?;
+            return preview(client, Some(&service), &edit(&self.flags, &networks, service.spec())?).await;
+        }
+        let how = How { message: &self.note.message, check: self.checked.check_version };
+        let goal = change(client, &self.service, how, |old| edit(&self.flags, &networks, old)).await?;
         if self.wait.detached() { Ok(()) } else { wait(client, vec![goal], &self.wait).await }
     }
+}
+
+impl Update {
+    /// As docker: no other change goes with `--rollback`.
+    async fn alone(&self, client: &Client, networks: &NetworkIds) -> Result<(), Failure> {
+        let old = client.service(&self.service).await?;
+        let mut new = edit(&self.flags, networks, old.spec())?;
+        new.update.canary = old.spec().update.canary;
+        if new == **old.spec() { Ok(()) } else { Err(Failure::usage("no other change goes with --rollback")) }
+    }
+}
+
+/// How a change is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How<'a> {
+    /// Why, for the history.
+    pub(super) message: &'a str,
+    /// The version that the service must still have.
+    pub(super) check: Option<u64>,
 }
 
 /// Changes the spec that a service has now; again from its newest one when somebody else was faster.
 pub(super) async fn change(
     client: &Client,
     reference: &str,
+    how: How<'_>,
     edit: impl Fn(&ServiceSpec) -> Result<ServiceSpec, Failure>,
 ) -> Result<Goal, Failure> {
-    let mut tries = TRIES;
+    // What was looked at is the only thing that may be changed.
+    let mut tries = if how.check.is_some() { 1 } else { TRIES };
     loop {
         let service = client.service(reference).await?;
         let ended = client.ended(&service).await?;
         let spec = edit(service.spec())?;
         tries -= 1;
-        match send(client, &service, &spec).await {
+        match send(client, &service, &spec, how).await {
             Err(failure) if failure.exit == Exit::Conflict && tries > 0 => {}
             Err(failure) => return Err(failure),
             Ok(changed) => {
                 let rolled = spec.task != service.spec().task || spec.ports != service.spec().ports;
-                let floor = rolled.then_some(changed.service.spec_version);
-                return Ok(Goal { name: spec.name, floor, ended });
+                let version = changed.service.spec_version;
+                let forced = spec.task.force_update != service.spec().task.force_update;
+                let run = forced.then(|| service.service.job.as_ref().map_or(0, |job| job.iteration) + 1);
+                return Ok(Goal { name: spec.name, version, floor: rolled.then_some(version), ended, rollback: false, run });
             }
         }
     }
 }
 
-async fn send(client: &Client, service: &ServiceView, spec: &ServiceSpec) -> Result<ServiceView, Failure> {
+async fn send(client: &Client, service: &ServiceView, spec: &ServiceSpec, how: How<'_>) -> Result<ServiceView, Failure> {
     let request = pb::UpdateServiceRequest {
         reference: service.service.id.to_string(),
-        expect: service.service.meta.version.0,
+        expect: how.check.unwrap_or(service.service.meta.version.0),
         spec: Some(spec.into()),
         request_id: request_id(),
+        message: how.message.to_owned(),
     };
-    let changed = answer(client.control().update_service(request)).await?.service;
-    Ok(ServiceView::try_from(changed.ok_or_else(|| cluster_api::FieldError::new("service", "is missing"))?)?)
+    answered(answer(client.control().update_service(request)).await?.service)
 }

@@ -1,9 +1,9 @@
 //! A node as `docker node inspect` prints it.
 
-use cluster_types::Protocol;
+use cluster_types::{Availability, Protocol};
 use serde_json::{Map, Value, json};
 
-use super::{head, put};
+use super::{generic, head, put};
 use crate::model::NodeView;
 use crate::render::age::rfc3339;
 use crate::render::row::protocol;
@@ -13,17 +13,26 @@ impl NodeView {
     pub(crate) fn inspect(&self) -> Value {
         let node = &self.node;
         let mut object = head(&node.id.to_string(), &node.meta);
-        object.insert(
-            "Spec".to_owned(),
-            json!({ "Labels": node.spec.labels, "Role": node.spec.role, "Availability": node.spec.availability }),
-        );
+        let mut spec = Map::new();
+        spec.insert("Labels".to_owned(), json!(node.spec.labels));
+        put(&mut spec, "Role", json!(node.spec.role));
+        put(&mut spec, "Availability", json!(node.spec.availability));
+        if node.spec.availability == Availability::Drain {
+            let drain = node.spec.drain;
+            spec.insert("Drain".to_owned(), json!({ "MaxUnavailable": drain.max_unavailable, "Deadline": drain.deadline.map(rfc3339) }));
+        }
+        object.insert("Spec".to_owned(), Value::Object(spec));
         let description = &node.description;
+        let mut resources = Map::new();
+        put(&mut resources, "NanoCPUs", json!(description.capacity.nano_cpus));
+        put(&mut resources, "MemoryBytes", json!(description.capacity.memory));
+        put(&mut resources, "GenericResources", generic::pools(&description.generic));
         object.insert(
             "Description".to_owned(),
             json!({
                 "Hostname": description.hostname,
                 "Platform": { "Architecture": description.platform.arch, "OS": description.platform.os },
-                "Resources": { "NanoCPUs": description.capacity.nano_cpus, "MemoryBytes": description.capacity.memory },
+                "Resources": resources,
                 "Engine": { "EngineVersion": description.version },
             }),
         );

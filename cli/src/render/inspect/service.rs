@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use cluster_types::{NetworkId, PublishMode, UpdateState, UpdateStatus};
+use cluster_types::{JobRun, JobStatus, NetworkId, PublishMode, Revision, UpdateStatus};
 use serde_json::{Map, Value, json};
 
 use super::{head, put, spec};
@@ -20,6 +20,11 @@ impl ServiceView {
         if let Some(update) = &service.update {
             object.insert("UpdateStatus".to_owned(), status(update));
         }
+        if let Some(of) = &service.job {
+            object.insert("JobStatus".to_owned(), job(of));
+        }
+        object.insert("SpecVersion".to_owned(), json!({ "Index": service.spec_version.0 }));
+        put(&mut object, "History", service.history.iter().map(revision).collect());
         Value::Object(object)
     }
 
@@ -44,14 +49,44 @@ fn address((network, address): (&NetworkId, &Ipv4Addr)) -> Value {
 }
 
 fn status(update: &UpdateStatus) -> Value {
-    let state = match update.state {
-        UpdateState::Updating => "updating",
-        UpdateState::Completed => "completed",
-    };
     let mut object = Map::new();
-    put(&mut object, "State", json!(state));
+    put(&mut object, "State", json!(update.state.word()));
     put(&mut object, "StartedAt", json!(rfc3339(update.started)));
     put(&mut object, "CompletedAt", json!(update.completed.map(rfc3339)));
     put(&mut object, "Message", json!(update.message));
+    put(&mut object, "Places", json!(update.places));
+    put(&mut object, "Failed", json!(update.failed));
+    Value::Object(object)
+}
+
+fn job(job: &JobStatus) -> Value {
+    let mut object = Map::new();
+    object.insert("JobIteration".to_owned(), json!({ "Index": job.iteration }));
+    put(&mut object, "LastExecution", json!((job.iteration > 0).then(|| rfc3339(job.started))));
+    put(&mut object, "EndedAt", json!(job.ended.map(rfc3339)));
+    put(&mut object, "NextExecution", json!(job.next.map(rfc3339)));
+    put(&mut object, "Runs", job.runs.iter().map(run).collect());
+    Value::Object(object)
+}
+
+fn run(run: &JobRun) -> Value {
+    json!({
+        "JobIteration": run.iteration,
+        "StartedAt": rfc3339(run.started),
+        "EndedAt": rfc3339(run.ended),
+        "Completed": run.completed,
+        "Wanted": run.wanted,
+        "Outcome": run.outcome,
+    })
+}
+
+fn revision(revision: &Revision) -> Value {
+    let mut object = Map::new();
+    put(&mut object, "Revision", json!(revision.number));
+    put(&mut object, "SpecVersion", json!(revision.spec_version.0));
+    put(&mut object, "CreatedAt", json!(rfc3339(revision.at)));
+    put(&mut object, "By", json!(revision.author.by));
+    put(&mut object, "Message", json!(revision.author.message));
+    put(&mut object, "Restores", json!(revision.restores));
     Value::Object(object)
 }

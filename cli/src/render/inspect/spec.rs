@@ -1,32 +1,94 @@
 //! Specs with docker's keys.
 
 use cluster_types::{
-    ContainerSpec, EndpointAffinity, Mount, MountKind, NetworkAttachment, NetworkMode, PublishMode, PublishedPort, RestartPolicy,
-    ServiceMode, ServiceSpec, TaskSpec, Ulimit,
+    ContainerSpec, EndpointAffinity, HealthSpec, HealthTest, Mount, MountKind, NetworkAttachment, NetworkMode, NodeLoss, Platform,
+    PublishMode, PublishedPort, Ranking, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec, Ulimit, UpdateConfig,
 };
 use serde_json::{Map, Value, json};
 
-use super::{nanoseconds, put};
+use super::{generic, nanoseconds, put};
 use crate::render::row::protocol;
+use crate::spec::placement::node_loss_word;
 
 /// A service's spec.
 pub(super) fn service(spec: &ServiceSpec) -> Value {
     let mode = match spec.mode {
         ServiceMode::Replicated { replicas } => json!({ "Replicated": { "Replicas": replicas } }),
         ServiceMode::Global => json!({ "Global": {} }),
+        ServiceMode::ReplicatedJob { max_concurrent, total } => {
+            json!({ "ReplicatedJob": { "MaxConcurrent": max_concurrent, "TotalCompletions": total } })
+        }
+        ServiceMode::GlobalJob => json!({ "GlobalJob": {} }),
     };
-    json!({
+    let mut object = json!({
         "Name": spec.name,
         "Labels": spec.labels,
         "TaskTemplate": template(&spec.task),
         "Mode": mode,
-        "UpdateConfig": {
-            "Parallelism": spec.update.parallelism,
-            "Delay": nanoseconds(spec.update.delay),
-            "Order": spec.update.order,
-        },
+        "UpdateConfig": update(&spec.update),
+        "RollbackConfig": update(&spec.rollback),
         "EndpointSpec": endpoint(spec),
-    })
+    });
+    if let Some(schedule) = &spec.schedule {
+        // Docker has no schedules.
+        object["Schedule"] = json!({ "Cron": schedule.cron, "TimeZone": schedule.time_zone, "Overlap": schedule.overlap });
+    }
+    object
+}
+
+fn update(config: &UpdateConfig) -> Value {
+    let mut object = json!({
+        "Parallelism": config.parallelism,
+        "Delay": nanoseconds(config.delay),
+        "FailureAction": config.failure_action,
+        "Monitor": nanoseconds(config.monitor),
+        "MaxFailureRatio": f64::from(config.max_failure_ratio.0) / 1_000.0,
+        "Order": config.order,
+        "ProgressDeadline": nanoseconds(config.progress_deadline),
+    });
+    if config.canary > 0 {
+        object["Canary"] = json!(config.canary);
+    }
+    object
+}
+
+fn placement(task: &TaskSpec) -> Value {
+    let placement = &task.placement;
+    let mut object = Map::new();
+    put(&mut object, "Constraints", placement.constraints.iter().map(ToString::to_string).collect());
+    let spread = |label: &String| json!({ "Spread": { "SpreadDescriptor": label } });
+    put(&mut object, "Preferences", placement.preferences.iter().map(spread).collect());
+    put(&mut object, "MaxReplicas", json!(placement.max_per_node));
+    let platform = |platform: &Platform| json!({ "Architecture": platform.arch, "OS": platform.os });
+    put(&mut object, "Platforms", placement.platforms.iter().map(platform).collect());
+    // Docker has neither.
+    put(&mut object, "Affinities", placement.affinities.iter().map(ToString::to_string).collect());
+    if placement.auto_rebalance {
+        put(&mut object, "AutoRebalance", json!(true));
+    }
+    if placement.ranking != Ranking::default() {
+        put(&mut object, "Ranking", json!(placement.ranking));
+    }
+    Value::Object(object)
+}
+
+/// A check as docker writes it; nothing for what is as the image says.
+fn health(check: &HealthSpec) -> Value {
+    let mut object = Map::new();
+    match &check.test {
+        HealthTest::Inherit => {}
+        HealthTest::None => put(&mut object, "Test", json!(["NONE"])),
+        HealthTest::Cmd(command) => {
+            put(&mut object, "Test", std::iter::once("CMD").chain(command.iter().map(String::as_str)).collect());
+        }
+        HealthTest::CmdShell(line) => put(&mut object, "Test", json!(["CMD-SHELL", line])),
+    }
+    put(&mut object, "Interval", check.interval.map_or(Value::Null, nanoseconds));
+    put(&mut object, "Timeout", check.timeout.map_or(Value::Null, nanoseconds));
+    put(&mut object, "Retries", json!(check.retries));
+    put(&mut object, "StartPeriod", check.start_period.map_or(Value::Null, nanoseconds));
+    put(&mut object, "StartInterval", check.start_interval.map_or(Value::Null, nanoseconds));
+    Value::Object(object)
 }
 
 /// How clients reach a service, as its spec has it.
@@ -66,10 +128,10 @@ fn template(task: &TaskSpec) -> Value {
     put(&mut object, "ContainerSpec", container(&task.container));
     put(&mut object, "Resources", resources(task));
     put(&mut object, "RestartPolicy", restart(&task.restart));
-    let mut placement = Map::new();
-    put(&mut placement, "Constraints", task.placement.constraints.iter().map(ToString::to_string).collect());
-    put(&mut placement, "MaxReplicas", json!(task.placement.max_per_node));
-    object.insert("Placement".to_owned(), Value::Object(placement));
+    object.insert("Placement".to_owned(), placement(task));
+    if task.on_node_lost != NodeLoss::default() {
+        put(&mut object, "OnNodeLost", json!(node_loss_word(task.on_node_lost)));
+    }
     match task.network {
         NetworkMode::Default => put(&mut object, "Networks", task.networks.iter().map(attachment).collect()),
         NetworkMode::Host => put(&mut object, "Networks", json!([{ "Target": "host" }])),
@@ -87,6 +149,7 @@ fn resources(task: &TaskSpec) -> Value {
     put(&mut limits, "Pids", json!(task.limits.pids));
     put(&mut reservations, "NanoCPUs", json!(task.reservation.nano_cpus));
     put(&mut reservations, "MemoryBytes", json!(task.reservation.memory));
+    put(&mut reservations, "GenericResources", generic::needs(&task.generic));
     put(&mut object, "Limits", Value::Object(limits));
     put(&mut object, "Reservations", Value::Object(reservations));
     Value::Object(object)
@@ -136,6 +199,8 @@ fn container(spec: &ContainerSpec) -> Value {
     }
     put(&mut object, "CapabilityAdd", json!(spec.cap_add));
     put(&mut object, "CapabilityDrop", json!(spec.cap_drop));
+    put(&mut object, "Healthcheck", health(&spec.health));
+    put(&mut object, "Readiness", spec.readiness.as_ref().map_or(Value::Null, health));
     put(&mut object, "Ulimits", spec.ulimits.iter().map(ulimit).collect());
     put(&mut object, "Sysctls", json!(spec.sysctls));
     Value::Object(object)

@@ -3,7 +3,7 @@
 use cluster_types::TaskAddress;
 use serde_json::{Map, Value, json};
 
-use super::{head, put, spec};
+use super::{generic, head, put, spec};
 use crate::model::TaskView;
 use crate::render::age::rfc3339;
 
@@ -21,11 +21,25 @@ impl TaskView {
         let attachment =
             |has: &TaskAddress| json!({ "Network": { "ID": has.network.to_string() }, "Addresses": [format!("{}/32", has.address)] });
         put(&mut object, "NetworksAttachments", task.addresses.iter().map(attachment).collect());
+        put(&mut object, "AssignedGenericResources", generic::grant(&task.generic));
+        put(&mut object, "SpecVersion", json!({ "Index": task.spec_version.0 }));
+        if task.iteration > 0 {
+            put(&mut object, "JobIteration", json!({ "Index": task.iteration }));
+        }
+        if task.relocate {
+            put(&mut object, "Relocate", json!(true));
+        }
+        put(&mut object, "Failures", json!(task.failures));
         let mut status = Map::new();
         put(&mut status, "Timestamp", json!(rfc3339(task.status.at)));
         put(&mut status, "State", json!(task.status.state));
         put(&mut status, "Message", json!(task.status.message));
         put(&mut status, "Err", json!(task.status.error));
+        put(&mut status, "Output", json!(task.status.output));
+        if let Some(health) = &task.status.health {
+            let seen = json!({ "Status": health.state, "Ready": health.ready, "Output": health.output });
+            put(&mut status, "Health", seen);
+        }
         if let Some(container) = &task.status.container {
             let mut seen = Map::new();
             put(&mut seen, "ContainerID", json!(task.id.to_string()));

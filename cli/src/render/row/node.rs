@@ -1,6 +1,6 @@
 //! Lines of `node ls`.
 
-use cluster_types::{Availability, NodeState};
+use cluster_types::{Availability, GenericPool, GenericPools, NodeState};
 use serde_json::{Value, json};
 
 use super::{Row, capital, short};
@@ -25,6 +25,15 @@ pub(crate) fn availability(availability: Availability) -> &'static str {
     }
 }
 
+/// `gpu=2,ssd=1`: how much of each kind it has.
+fn generic(pools: &GenericPools) -> String {
+    let count = |pool: &GenericPool| match pool {
+        GenericPool::Count(count) => *count,
+        GenericPool::Named(names) => names.len() as u64,
+    };
+    pools.iter().map(|(kind, pool)| format!("{kind}={}", count(pool))).collect::<Vec<_>>().join(",")
+}
+
 impl NodeView {
     /// `Leader`, `Reachable`, `Unreachable`, or nothing for a worker.
     fn manager_status(&self) -> &'static str {
@@ -38,7 +47,8 @@ impl NodeView {
 }
 
 impl Row for NodeView {
-    const HEADINGS: &'static [&'static str] = &["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "VERSION"];
+    const HEADINGS: &'static [&'static str] = &["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "VERSION", "GENERIC"];
+    const OPTIONAL: &'static [&'static str] = &["GENERIC"];
 
     fn id(&self) -> String {
         self.node.id.to_string()
@@ -53,6 +63,7 @@ impl Row for NodeView {
             capital(availability(self.node.spec.availability)),
             self.manager_status().to_owned(),
             self.node.description.version.clone(),
+            generic(&self.node.description.generic),
         ]
     }
 
@@ -64,6 +75,7 @@ impl Row for NodeView {
             "Availability": capital(availability(self.node.spec.availability)),
             "ManagerStatus": self.manager_status(),
             "EngineVersion": self.node.description.version,
+            "Generic": generic(&self.node.description.generic),
             "Self": self.is_self,
         })
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use cluster_types::{TaskState, Timestamp};
+use cluster_types::{HealthState, TaskState, Timestamp};
 use serde_json::{Value, json};
 
 use super::{Row, capital, ports, short};
@@ -33,7 +33,22 @@ impl TaskRow {
     /// The task's state and since when.
     fn current(&self) -> String {
         let status = &self.view.task.status;
-        format!("{} {}", capital(status.state.word()), age::ago(status.at, self.now).to_lowercase()).trim_end().to_owned()
+        let health = self.health().map(|word| format!(" ({word})")).unwrap_or_default();
+        let state = format!("{} {}", capital(status.state.word()), age::ago(status.at, self.now).to_lowercase());
+        format!("{}{health}", state.trim_end())
+    }
+
+    /// As `docker ps` has it, while the container is up.
+    fn health(&self) -> Option<&'static str> {
+        let status = &self.view.task.status;
+        let up = matches!(status.state, TaskState::Starting | TaskState::Running);
+        let health = status.health.as_ref().filter(|_| up)?;
+        Some(match health.state {
+            HealthState::Starting => "starting",
+            HealthState::Healthy if health.ready => "healthy",
+            HealthState::Healthy => "not ready",
+            HealthState::Unhealthy => "unhealthy",
+        })
     }
 
     fn error(&self) -> String {
@@ -81,8 +96,21 @@ impl Row for TaskRow {
         ]
     }
 
+    /// What it printed before it failed: of the newest task of a place, and of all with whole texts.
+    fn below(&self, no_trunc: bool) -> Vec<String> {
+        let status = &self.view.task.status;
+        let shown = no_trunc || !self.old;
+        let probe = status.health.as_ref().filter(|health| health.state == HealthState::Unhealthy).map(|health| health.output.as_str());
+        let texts = status.output.as_deref().into_iter().chain(probe).filter(|_| shown);
+        texts.flat_map(str::lines).map(|line| format!("    | {line}")).collect()
+    }
+
     fn json(&self) -> Value {
+        let status = &self.view.task.status;
         json!({
+            "Health": self.health(),
+            "ExitCode": status.container.as_ref().and_then(|container| container.exit_code),
+            "Output": status.output,
             "ID": self.id(),
             "Name": self.view.name(),
             "Image": self.view.image,
