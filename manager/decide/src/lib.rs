@@ -4,6 +4,7 @@
 //! Begin with [`pass()`]: nine steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
 //! what it returns.
 
+pub mod admission;
 mod allocate;
 pub mod assignment;
 pub mod constraint;
@@ -17,6 +18,7 @@ pub mod network;
 pub mod network_view;
 mod orchestrate;
 mod pass;
+pub mod progress;
 pub mod reap;
 mod restart;
 mod rollout;

@@ -1,0 +1,58 @@
+//! Planted bugs: what a simulation must find, to show that it can. Only with the feature `bugs`, which no product build has; without it the
+//! macro [`bug!`](crate::bug!) is the word `false`.
+
+use std::cell::Cell;
+
+/// Declares the bugs, with what each does.
+macro_rules! bugs {
+    ($($(#[doc = $text:literal])+ $name:ident,)*) => {
+        /// A planted bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            $($(#[doc = $text])+ $name,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+bugs! {
+    /// A manager counts half of the managers as a majority.
+    FalseQuorum,
+    /// A follower acknowledges entries that are not on its disk yet.
+    AckBeforeSync,
+    /// A leader commits entries of earlier terms by counting who has them.
+    CommitOldTerm,
+    /// A manager forgets its vote when it is killed.
+    VoteForgotten,
+    /// A manager votes for a candidate that lacks committed entries.
+    VoteForShorterLog,
+    /// The leader loop drops events when many come at once.
+    ForgetsEvents,
+    /// The leader loop forgets running timers when a plan was applied.
+    CarryForgotten,
+    /// An agent obeys an older leader.
+    StaleTermObeyed,
+    /// An agent acts before it has saved what it was told.
+    ActsBeforeSaved,
+    /// An agent keeps tasks that the full set no longer has.
+    SupersededKept,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Plants a bug in this thread, or none.
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// Whether a bug is planted in this thread.
+#[must_use]
+pub fn is_planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
