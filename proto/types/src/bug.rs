@@ -30,6 +30,8 @@ bugs! {
     VoteForgotten,
     /// A manager votes for a candidate that lacks committed entries.
     VoteForShorterLog,
+    /// The leader loop decides again while the fate of its last plan is not known.
+    DecidesAgain,
     /// The leader loop drops events when many come at once.
     ForgetsEvents,
     /// The leader loop forgets running timers when a plan was applied.

@@ -28,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) managers: usize,
     /// Its identity in the cluster: another one when it was removed and has joined again.
     pub(crate) node: NodeId,
+    /// Whether the cluster knows that.
+    pub(crate) is_member: bool,
     pub(crate) description: NodeDescription,
     pub(crate) wall: WallClock,
     /// Counts the starts of the machine.
@@ -51,6 +53,7 @@ impl Host {
             index,
             managers,
             node,
+            is_member: false,
             description,
             wall: WallClock::default(),
             boot: 1,

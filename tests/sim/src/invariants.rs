@@ -168,7 +168,8 @@ impl Watch {
         let found = self.runs.started(host, assignment, starts);
         self.judge("once", found);
         let is_member = self.events.has_node(node);
-        let found = self.runs.takes_addresses(host, assignment, is_member);
+        let events = &self.events;
+        let found = self.runs.takes_addresses(host, assignment, is_member, |task| events.holds_resources(task));
         self.judge("I9", found);
     }
 

@@ -116,6 +116,7 @@ impl Manager {
             self.proposal_failed(index, context);
         }
         self.end_silent_sessions(context);
+        self.watch_decider(context);
     }
 
     /// An entry was applied while this manager leads, or was elected.

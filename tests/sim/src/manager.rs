@@ -64,6 +64,8 @@ pub(crate) struct Disk {
     pub(crate) vote: Option<usize>,
     pub(crate) log: Log,
     snapshot: State,
+    /// The snapshot as bytes, once somebody needs it.
+    encoded: Option<Arc<Vec<u8>>>,
 }
 
 /// What a member is in its term.
@@ -104,6 +106,8 @@ pub(crate) struct Manager {
     /// Index of the last entry that its state has, marks of leaders included.
     pub(crate) applied: u64,
     pub(crate) state: State,
+    /// How many nodes there are in its state.
+    pub(crate) nodes: usize,
     pub(crate) leader: Option<Leader>,
     /// Up to where its log is that of the term's leader.
     verified: u64,
@@ -131,6 +135,7 @@ impl Manager {
             leads: None,
             commit: 0,
             applied: 0,
+            nodes: state.view().node_count(),
             state,
             leader: None,
             verified: 0,
@@ -153,6 +158,7 @@ impl Manager {
         self.leads = None;
         self.leader = None;
         self.state = self.disk.snapshot.clone();
+        self.nodes = self.state.view().node_count();
         self.applied = self.disk.log.base();
         self.commit = self.applied;
         self.verified = self.applied;

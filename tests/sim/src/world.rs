@@ -5,8 +5,6 @@ mod faults;
 mod healing;
 mod machines;
 
-use std::collections::BTreeSet;
-
 use cluster_types::{NodeId, TaskId};
 
 use crate::client::{Client, Origin, random_wish};
@@ -219,9 +217,11 @@ impl World {
     /// Hosts whose nodes were removed: what they run is none of the cluster's, and they join again later.
     fn look_for_removed(&mut self) {
         let view = self.newest().state.view();
-        let known: BTreeSet<usize> = self.rejoins.iter().map(|(_, host)| *host).collect();
         let gone: Vec<usize> =
-            self.hosts.iter().filter(|host| !known.contains(&host.index) && view.node(host.node).is_none()).map(|host| host.index).collect();
+            self.hosts.iter().filter(|host| host.is_member && view.node(host.node).is_none()).map(|host| host.index).collect();
+        for host in &mut self.hosts {
+            host.is_member = view.node(host.node).is_some();
+        }
         for host in gone {
             self.context.watch.removed(host);
             let at = self.context.now + self.context.chance.within(8_000..=40_000);

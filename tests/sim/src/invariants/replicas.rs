@@ -7,7 +7,7 @@ use cluster_state::State;
 use super::Found;
 
 /// Every so manieth index is compared.
-const SAMPLE: u64 = 128;
+const SAMPLE: u64 = 512;
 
 /// The hash of the first manager at each index of the sample.
 #[derive(Default)]

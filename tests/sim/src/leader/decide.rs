@@ -21,9 +21,14 @@ const RETRY: u64 = 100;
 pub(super) enum Deciding {
     /// It waits, with what the next pass must look at.
     Rests(Dirty),
-    /// These entries are on their way. Afterwards there is this to look at, besides what the events say.
-    Proposes { entries: BTreeSet<u64>, carry: Dirty },
+    /// These entries are on their way, since then. Afterwards there is this to look at, besides what the events say.
+    Proposes { entries: BTreeSet<u64>, carry: Dirty, since: u64 },
+    /// A plan was not applied in time, and may be later: nothing is decided before an entry behind it is applied.
+    Settles { since: u64 },
 }
+
+/// A loop that stands for so long is wedged: leadership is given up.
+const WEDGED: u64 = 5_000;
 
 impl Manager {
     /// Has the loop wake within so many milliseconds.
@@ -42,6 +47,9 @@ impl Manager {
         let view = self.state.view();
         let Some(leader) = self.leader.as_mut().filter(|leader| leader.number == lead && leader.wake == Some(context.now)) else { return };
         leader.wake = None;
+        if let Deciding::Settles { .. } = leader.deciding {
+            return self.settle(now, context);
+        }
         let Deciding::Rests(dirty) = &mut leader.deciding else { return };
         let mut dirty = std::mem::take(dirty);
         let feed = std::mem::take(&mut leader.feed);
@@ -82,21 +90,49 @@ impl Manager {
         let waits: Vec<u64> = entries.iter().copied().collect();
         let carry = if cluster_types::bug!(CarryForgotten) { Dirty::default() } else { carry };
         if let Some(leader) = &mut self.leader {
-            leader.deciding = Deciding::Proposes { entries, carry };
+            leader.deciding = Deciding::Proposes { entries, carry, since: context.now };
         }
         for index in waits {
             self.wait_for(index, Waits::Decider, context);
         }
     }
 
+    /// Has an entry without changes applied behind the plan whose fate is not known.
+    fn settle(&mut self, now: Timestamp, context: &mut Context) {
+        let entry = Entry { request: context.chance.id(), at: now, mode: EntryMode::Each, changes: Vec::new() };
+        if let Some(index) = self.propose(entry, context) {
+            self.wait_for(index, Waits::Decider, context);
+        }
+    }
+
+    /// Gives leadership up when the loop is wedged.
+    pub(super) fn watch_decider(&mut self, context: &mut Context) {
+        let since = match self.leader.as_ref().map(|leader| &leader.deciding) {
+            Some(Deciding::Proposes { since, .. } | Deciding::Settles { since }) => *since,
+            Some(Deciding::Rests(_)) | None => return,
+        };
+        if context.now > since + WEDGED {
+            self.step_down(context);
+        }
+    }
+
     /// An entry of the plan is applied, or was not in time.
     pub(super) fn proposed(&mut self, index: u64, is_applied: bool, context: &mut Context) {
         let Some(leader) = &mut self.leader else { return };
-        let Deciding::Proposes { entries, carry } = &mut leader.deciding else { return };
+        let (entries, carry, since) = match &mut leader.deciding {
+            Deciding::Rests(_) => return,
+            Deciding::Settles { .. } if is_applied => {
+                leader.deciding = Deciding::Rests(Dirty::all());
+                leader.wake = None;
+                return self.wake_decider(1, context);
+            }
+            Deciding::Settles { .. } => return self.wake_decider(RETRY, context),
+            Deciding::Proposes { entries, carry, since } => (entries, carry, *since),
+        };
         entries.remove(&index);
         if !is_applied {
-            leader.deciding = Deciding::Rests(Dirty::all());
-            leader.wake = None;
+            let decides_again = cluster_types::bug!(DecidesAgain);
+            leader.deciding = if decides_again { Deciding::Rests(Dirty::all()) } else { Deciding::Settles { since } };
             let at = context.now + RETRY;
             leader.wake = Some(at);
             context.queue.push(at, Event::Decide { manager: self.id, life: self.life, lead: leader.number });

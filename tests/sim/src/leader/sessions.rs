@@ -67,7 +67,7 @@ impl Manager {
         let now = self.now(context);
         let leads = self.leads;
         let Some(ends) = context.links.ends(stream) else { return };
-        let count = self.state.view().node_count();
+        let count = self.nodes;
         let Some(leader) = &mut self.leader else { return context.say_down(stream, SessionStamp::default(), DownItem::NotLeading(leads)) };
         let arrival = Arrival { nonce: nonce.to_string(), boot: boot.to_string() };
         let sessions = leader.nodes.entry(node).or_default();
@@ -184,11 +184,11 @@ impl Manager {
     }
 
     pub(super) fn grace(&self) -> Duration {
-        liveness::grace(self.state.view().node_count())
+        liveness::grace(self.nodes)
     }
 
     fn period(&self) -> u64 {
-        u64::try_from(liveness::heartbeat_period(self.state.view().node_count()).as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(liveness::heartbeat_period(self.nodes).as_millis()).unwrap_or(u64::MAX)
     }
 }
 

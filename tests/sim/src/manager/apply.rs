@@ -1,5 +1,7 @@
 //! Committed entries, applied in order, and what follows from each.
 
+use cluster_types::Object;
+
 use super::{Manager, Role};
 use crate::context::Context;
 use crate::leader::Leader;
@@ -16,6 +18,9 @@ impl Manager {
             self.applied = next;
             let entry = logged.entry.as_ref();
             let applied = entry.map(|entry| self.state.apply(next, entry));
+            if applied.as_ref().is_some_and(|applied| applied.events.iter().any(|event| matches!(event.object, Object::Node(_)))) {
+                self.nodes = self.state.view().node_count();
+            }
             context.watch.applied(self.id, next, &logged, applied.as_ref(), &self.state);
             if let Some(applied) = applied {
                 self.lead_on(next, applied, context);
@@ -30,6 +35,7 @@ impl Manager {
     /// The log begins anew after it: who lacks an entry before gets the snapshot.
     fn snapshot(&mut self) {
         self.disk.snapshot = self.state.clone();
+        self.disk.encoded = None;
         self.disk.log.compact(self.applied);
     }
 

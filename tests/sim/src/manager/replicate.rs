@@ -40,8 +40,9 @@ impl Manager {
         }
     }
 
-    fn send(&self, to: usize, next: u64, context: &mut Context) {
-        let (log, term) = (&self.disk.log, self.disk.term);
+    fn send(&mut self, to: usize, next: u64, context: &mut Context) {
+        let term = self.disk.term;
+        let log = &self.disk.log;
         let message = match log.term_at(next - 1) {
             Some(previous_term) => {
                 RaftMessage::Append { term, previous: next - 1, previous_term, entries: log.after(next - 1, MOST), commit: self.commit }
@@ -50,7 +51,7 @@ impl Manager {
                 term,
                 index: log.base(),
                 index_term: log.term_at(log.base()).unwrap_or_default(),
-                snapshot: Arc::new(self.disk.snapshot.encode()),
+                snapshot: Arc::clone(self.disk.encoded.get_or_insert_with(|| Arc::new(self.disk.snapshot.encode()))),
             },
         };
         context.tell(self.id, to, message);
@@ -140,6 +141,8 @@ impl Manager {
                     context.watch.installed(index, &state);
                     self.disk.log.reset(index, term);
                     self.disk.snapshot = state.clone();
+                    self.disk.encoded = None;
+                    self.nodes = state.view().node_count();
                     (self.state, self.applied, self.commit, self.verified) = (state, index, index, index);
                 }
                 Err(error) => context.watch.fail("I1", format!("a snapshot cannot be read: {error}")),

@@ -24,6 +24,7 @@ impl World {
                 }
             }
             self.context.now = until;
+            self.join_the_lost();
             self.rejoin();
             match healed::look(self) {
                 Ok(()) => {
@@ -37,9 +38,19 @@ impl World {
         self.context.watch.fail("I16", format!("{} s after the last fault: {wrong}", HEALS_WITHIN / 1_000));
     }
 
+    /// A host whose wish to join got lost has it again.
+    fn join_the_lost(&mut self) {
+        if self.rejoins.is_empty()
+            && !self.clients.iter().any(crate::client::Client::waits)
+            && let Some(lost) = self.hosts.iter().find(|host| !host.is_member)
+        {
+            self.rejoins.push((self.context.now, lost.index));
+        }
+    }
+
     /// Whether hosts are to join again.
     pub(crate) fn awaits_hosts(&self) -> bool {
-        !self.rejoins.is_empty()
+        !self.rejoins.is_empty() || self.hosts.iter().any(|host| !host.is_member)
     }
 }
 
