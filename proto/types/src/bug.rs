@@ -36,6 +36,42 @@ bugs! {
     ForgetsEvents,
     /// The leader loop forgets running timers when a plan was applied.
     CarryForgotten,
+    /// A request that was done is done again when it is proposed again.
+    RequestTwice,
+    /// Now and then an event is not told.
+    EventMissing,
+    /// A report may take a task back.
+    TaskGoesBack,
+    /// Addresses that are given back stay taken.
+    AddressLeak,
+    /// An address that is taken is given again.
+    AddressTwice,
+    /// A port that is taken is given again.
+    PortTwice,
+    /// The number of a node is given to another.
+    NumberTwice,
+    /// A task's record is removed while it runs.
+    ReaperRunning,
+    /// Ended tasks are kept for ever.
+    HistoryUnbounded,
+    /// A slot that lost its task gets two.
+    DoubleSlot,
+    /// What is reserved on a node is not counted.
+    OverCommit,
+    /// A node is told to run the tasks of another.
+    WrongNode,
+    /// A task is told to stop before the others know.
+    DrainSkipped,
+    /// A restart does not wait for its delay.
+    RestartDelayLost,
+    /// A pass does not look at services whose tasks ended.
+    ForgetsService,
+    /// A session does not look when the traffic to a task begins or ends.
+    ViewForgotten,
+    /// A task that is to stop stays in the views.
+    EndpointStays,
+    /// A container that is lost is made and started again.
+    StartsAgain,
     /// An agent obeys an older leader.
     StaleTermObeyed,
     /// An agent acts before it has saved what it was told.

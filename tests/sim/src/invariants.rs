@@ -12,6 +12,7 @@ mod fences;
 mod forward;
 pub(crate) mod healed;
 mod nodes;
+mod removals;
 mod replicas;
 mod runs;
 mod slots;
@@ -121,6 +122,7 @@ impl Watch {
         for event in &applied.events {
             self.judge("I6", forward::follow(event));
             self.judge("I7", nodes::follow(event));
+            self.judge("removed", removals::follow(event, entry, &view));
         }
         self.judge("I8", slots::follow(applied, &view));
         let found = self.addresses.follow(applied, &view);

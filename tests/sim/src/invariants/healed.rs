@@ -2,12 +2,13 @@
 //! left over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use cluster_decide::liveness::Presence;
 use cluster_decide::{Dirty, constraint, network_view, pass};
-use cluster_state::View;
-use cluster_types::{Node, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState};
+use cluster_state::{Holder, View};
+use cluster_types::{Node, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState, ViewItem, ViewItems};
 
 use super::Found;
 use crate::manager::Manager;
@@ -125,8 +126,25 @@ fn names(world: &World, view: &View) -> Found {
         if host.view != network_view::wanted(view, host.node) {
             return Err(format!("host {} has another network view than it should", host.index));
         }
+        let dead = endpoints(&host.view).find(|address| !serves(view, *address));
+        if let Some(address) = dead {
+            return Err(format!("host {} sends traffic to {address}, where nothing serves", host.index));
+        }
     }
     Ok(())
+}
+
+fn endpoints(view: &ViewItems) -> impl Iterator<Item = Ipv4Addr> + '_ {
+    let services = view.values().filter_map(|item| if let ViewItem::Service(service) = &**item { Some(service) } else { None });
+    services.flat_map(|service| service.networks.iter()).flat_map(|network| network.endpoints.iter()).map(|endpoint| endpoint.address)
+}
+
+fn serves(view: &View, address: Ipv4Addr) -> bool {
+    let task = match view.address_holder(address) {
+        Some(Holder::Task(task)) => view.task(task),
+        Some(Holder::Service(_)) | None => None,
+    };
+    task.is_some_and(|task| task.status.is_serving() && task.is_wanted())
 }
 
 /// A full pass finds nothing that the leader would have to do.

@@ -111,7 +111,9 @@ mod tests {
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
-        terms.iter().for_each(|term| drop(log.append(Arc::new(Logged { term: *term, entry: None }))));
+        for term in terms {
+            log.append(Arc::new(Logged { term: *term, entry: None }));
+        }
         log
     }
 

@@ -1,0 +1,26 @@
+//! Of our own: the record of a task goes only when nothing of it can run on a node that is there, and a restart is not before its time.
+
+use cluster_state::View;
+use cluster_types::{DesiredState, Entry, Event, EventKind, NodeState, Object, TaskState};
+
+use super::Found;
+
+pub(super) fn follow(event: &Event, entry: &Entry, view: &View) -> Found {
+    match (&event.object, &event.before, event.kind) {
+        (Object::Task(task), _, EventKind::Removed) => {
+            let placed = task.status.state >= TaskState::Assigned && !task.status.state.is_terminal();
+            let is_there = task.node.and_then(|node| view.node(node)).is_some_and(|node| node.status.state != NodeState::Down);
+            if placed && is_there {
+                return Err(format!("the record of task {} goes, which is {}", task.id.short(), task.status.state));
+            }
+        }
+        (Object::Task(task), Some(Object::Task(before)), EventKind::Updated) => {
+            let early = before.not_before.is_some_and(|at| at > entry.at);
+            if early && task.desired == DesiredState::Running {
+                return Err(format!("task {} is to run before its restart delay is over", task.id.short()));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
