@@ -52,6 +52,7 @@ pub(crate) struct Watch {
     versions: versions::Versions,
     events: events::Events,
     addresses: addresses::Addresses,
+    removals: removals::Removals,
     replicas: replicas::Replicas,
     updates: updates::Updates,
     runs: runs::Runs,
@@ -122,8 +123,9 @@ impl Watch {
         for event in &applied.events {
             self.judge("I6", forward::follow(event));
             self.judge("I7", nodes::follow(event));
-            self.judge("removed", removals::follow(event, entry, &view));
         }
+        let found = self.removals.follow(applied, entry, &view);
+        self.judge("removed", found);
         self.judge("I8", slots::follow(applied, &view));
         let found = self.addresses.follow(applied, &view);
         self.judge("I9", found);
