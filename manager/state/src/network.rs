@@ -100,7 +100,9 @@ impl State {
     pub(crate) fn check_number(&self, node: NodeId, step: &NodeStep) -> Checked {
         let NodeStep::Number(number) = step else { return Ok(()) };
         match self.nodes.index().numbered(*number) {
-            Some(holder) if holder != node && !bug!(NumberTwice) => refuse(ObjectKey::Node(node), format!("the number {number} is taken by node {holder}")),
+            Some(holder) if holder != node && !bug!(NumberTwice) => {
+                refuse(ObjectKey::Node(node), format!("the number {number} is taken by node {holder}"))
+            }
             Some(_) | None => Ok(()),
         }
     }

@@ -42,7 +42,12 @@ pub(crate) enum DownItem {
 /// What a manager hears in a session.
 #[derive(Debug, Clone)]
 pub(crate) enum Up {
-    Hello { node: NodeId, nonce: u64, boot: u64, description: Box<NodeDescription> },
+    Hello {
+        node: NodeId,
+        nonce: u64,
+        boot: u64,
+        description: Box<NodeDescription>,
+    },
     Heartbeat,
     Report(Vec<(TaskId, TaskStatus)>),
     Applied(Version),

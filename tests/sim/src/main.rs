@@ -7,22 +7,35 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cluster_sim::{Config, Table, run};
 
-const USAGE: &str = "usage: cluster-sim [--seeds N] [--start S] [--minutes M] [--trace]";
+const USAGE: &str = "usage: cluster-sim [--seeds N] [--start S] [--minutes M] [--trace] [--bug NAME, with the feature bugs]";
 
 struct Arguments {
     seeds: u64,
     start: u64,
     config: Config,
+    #[cfg(feature = "bugs")]
+    bug: Option<cluster_sim::bug::Bug>,
 }
 
 fn arguments() -> Option<Arguments> {
-    let mut arguments = Arguments { seeds: 100, start: 1, config: Config::default() };
+    let mut arguments = Arguments {
+        seeds: 100,
+        start: 1,
+        config: Config::default(),
+        #[cfg(feature = "bugs")]
+        bug: None,
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seeds" => arguments.seeds = words.next()?.parse().ok()?,
             "--start" => arguments.start = words.next()?.parse().ok()?,
             "--minutes" => arguments.config.minutes = words.next()?.parse().ok()?,
+            #[cfg(feature = "bugs")]
+            "--bug" => {
+                let name = words.next()?;
+                arguments.bug = Some(*cluster_sim::bug::Bug::ALL.iter().find(|bug| format!("{bug:?}") == name)?);
+            }
             "--trace" => arguments.config.aloud = true,
             _ => return None,
         }
@@ -31,14 +44,17 @@ fn arguments() -> Option<Arguments> {
 }
 
 fn main() -> ExitCode {
-    let Some(Arguments { seeds, start, config }) = arguments() else {
+    let Some(arguments) = arguments() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
+    let Arguments { seeds, start, config, .. } = arguments;
     let begun = std::time::Instant::now();
     let next = AtomicU64::new(start);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let work = || {
+        #[cfg(feature = "bugs")]
+        cluster_sim::bug::plant(arguments.bug);
         let mut table = Table::default();
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);

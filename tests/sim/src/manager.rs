@@ -14,8 +14,8 @@ use std::sync::Arc;
 use cluster_state::State;
 use cluster_types::{Entry, Timestamp};
 
-pub(crate) use self::log::Logged;
 use self::log::Log;
+pub(crate) use self::log::Logged;
 use crate::chance::Chance;
 use crate::clock::{SlewedClock, WallClock};
 use crate::context::Context;
@@ -35,14 +35,36 @@ pub(crate) const PROPOSAL: u64 = 2_000;
 #[derive(Debug, Clone)]
 pub(crate) enum RaftMessage {
     /// Asks for a vote.
-    Ask { term: u64, last: u64, last_term: u64 },
-    Vote { term: u64, is_granted: bool },
+    Ask {
+        term: u64,
+        last: u64,
+        last_term: u64,
+    },
+    Vote {
+        term: u64,
+        is_granted: bool,
+    },
     /// Entries after `previous`, perhaps none.
-    Append { term: u64, previous: u64, previous_term: u64, entries: Vec<Arc<Logged>>, commit: u64 },
+    Append {
+        term: u64,
+        previous: u64,
+        previous_term: u64,
+        entries: Vec<Arc<Logged>>,
+        commit: u64,
+    },
     /// The log is the leader's up to `matched`, on disk; or it has another entry there, or none.
-    Appended { term: u64, is_match: bool, matched: u64 },
+    Appended {
+        term: u64,
+        is_match: bool,
+        matched: u64,
+    },
     /// A snapshot as bytes, in the place of entries that the leader has no longer.
-    Install { term: u64, index: u64, index_term: u64, snapshot: Arc<Vec<u8>> },
+    Install {
+        term: u64,
+        index: u64,
+        index_term: u64,
+        snapshot: Arc<Vec<u8>>,
+    },
 }
 
 impl RaftMessage {

@@ -138,17 +138,19 @@ impl World {
             Event::AgentTick { host, life } if alive(&self.hosts, host, life) => self.hosts[host].tick(context),
             Event::Work { host, life } if alive(&self.hosts, host, life) => self.hosts[host].work(context),
             Event::Saved { host, life } if alive(&self.hosts, host, life) => self.hosts[host].saved(context),
-            Event::Finished { host, life, task, acted } if alive(&self.hosts, host, life) => self.hosts[host].finished(task, acted, context),
+            Event::Finished { host, life, task, acted } if alive(&self.hosts, host, life) => {
+                self.hosts[host].finished(task, acted, context)
+            }
             Event::Notice { host, life, task } if alive(&self.hosts, host, life) => self.hosts[host].notice(task, context),
             Event::Viewed { host, life } if alive(&self.hosts, host, life) => self.hosts[host].viewed(context),
             Event::Report { host, life } if alive(&self.hosts, host, life) => self.hosts[host].report(context),
             Event::Effect { host, boot, life, task, action } if self.hosts[host].boot == boot => {
                 self.hosts[host].effect(task, action, life, context);
             }
-            Event::Exit { host, boot, task, started, code } => {
-                if self.hosts[host].boot == boot && self.hosts[host].runtime.starts(task) == started {
-                    self.hosts[host].exit(task, code, context);
-                }
+            Event::Exit { host, boot, task, started, code }
+                if self.hosts[host].boot == boot && self.hosts[host].runtime.starts(task) == started =>
+            {
+                self.hosts[host].exit(task, code, context);
             }
             Event::AgentStart { host, life, boots } => self.start_agent(host, life, boots),
             _ => {}
@@ -174,7 +176,7 @@ impl World {
         for told in self.context.watch.take_drained() {
             self.look_at_senders(told.task, &told.addresses, &told.senders);
         }
-        if self.steps % CHECK_EVERY == 0 {
+        if self.steps.is_multiple_of(CHECK_EVERY) {
             self.check_all(false);
         }
     }

@@ -3,6 +3,7 @@
 //!     cargo test -p cluster-sim --features bugs --test bugs
 
 #![cfg(feature = "bugs")]
+#![expect(clippy::print_stdout, reason = "the table is for who reads the test's output")]
 
 use std::sync::Mutex;
 
@@ -34,7 +35,13 @@ fn every_planted_bug_is_found() {
             match find(bug) {
                 Some(report) => {
                     let violation = report.violation.unwrap();
-                    println!("{bug:?}: seed {}, virtual second {}, {}: {}", report.seed, report.millis / 1_000, violation.invariant, violation.text);
+                    println!(
+                        "{bug:?}: seed {}, virtual second {}, {}: {}",
+                        report.seed,
+                        report.millis / 1_000,
+                        violation.invariant,
+                        violation.text
+                    );
                 }
                 None => missed.lock().unwrap().push(bug),
             }

@@ -1,5 +1,7 @@
 //! Many seeds, and the same seed twice.
 
+#![expect(clippy::print_stdout, reason = "the table is for who reads the test's output")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cluster_sim::{Config, Table, run};

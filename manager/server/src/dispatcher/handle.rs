@@ -11,7 +11,6 @@ use cluster_types::{NodeId, Timestamp, Version};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-
 /// Messages for the log readers that may wait in one session. A node that does not take them counts as one that does not answer.
 const WAITING_MESSAGES: usize = 64;
 

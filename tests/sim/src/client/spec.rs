@@ -112,7 +112,7 @@ pub(crate) fn wish(view: &View, chance: &mut Chance) -> Option<Wish> {
     let exists = view.service_by_name(&name).is_some();
     let nodes: Vec<_> = view.nodes().map(|node| node.id).collect();
     Some(match chance.below(100) {
-        _ if !exists && chance.percent(60) => Wish::Create(random(&name, view, chance)),
+        _ if !exists && chance.percent(60) => Wish::Create(Box::new(random(&name, view, chance))),
         0..=44 => Wish::Update(name, edit(view, chance)),
         45..=49 => Wish::Remove(name),
         50..=56 => Wish::RollBack(name),

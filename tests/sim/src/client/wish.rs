@@ -11,7 +11,7 @@ use cluster_types::{
 /// See the module.
 #[derive(Debug, Clone)]
 pub(crate) enum Wish {
-    Create(ServiceSpec),
+    Create(Box<ServiceSpec>),
     Update(String, SpecEdit),
     Remove(String),
     RollBack(String),
@@ -20,7 +20,7 @@ pub(crate) enum Wish {
     RemoveNetwork(String),
     Node(NodeId, NodeEdit),
     RemoveNode(NodeId),
-    Join(NodeId, NodeDescription),
+    Join(NodeId, Box<NodeDescription>),
 }
 
 /// A change of a service's spec.

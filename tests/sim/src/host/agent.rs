@@ -46,7 +46,10 @@ pub(crate) enum Link {
     /// It waits until then.
     Searches(u64),
     /// It has said hello and waits for the answer, at most until then.
-    Opens { stream: Stream, until: u64 },
+    Opens {
+        stream: Stream,
+        until: u64,
+    },
     Open(Open),
 }
 
@@ -118,7 +121,7 @@ impl Agent {
             let mut slot = Slot { assignment, memory, stale: present.remove(&task), ..Slot::default() };
             if rebooted && (TaskState::Starting..=TaskState::Running).contains(&slot.memory.status.state) {
                 slot.memory.rebooted = true;
-                self.unsaved.push(Record::Remembered(task, slot.memory.clone()));
+                self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
             }
             if slot.assignment.is_some() {
                 self.reports.put(task, &slot.memory.status);

@@ -16,7 +16,7 @@ pub(crate) enum Record {
     Fence(Fence),
     Assigned(Arc<TaskAssignment>),
     Unassigned(TaskId),
-    Remembered(TaskId, TaskMemory),
+    Remembered(TaskId, Box<TaskMemory>),
     Forgotten(TaskId),
 }
 
@@ -49,7 +49,7 @@ impl Contents {
                     known.assignment = None;
                 }
             }
-            Record::Remembered(task, memory) => self.tasks.entry(task).or_default().memory = memory,
+            Record::Remembered(task, memory) => self.tasks.entry(task).or_default().memory = *memory,
             Record::Forgotten(task) => drop(self.tasks.remove(&task)),
         }
     }

@@ -193,12 +193,12 @@ impl Agent {
             }
         };
         if std::mem::take(&mut slot.changed) {
-            self.unsaved.push(Record::Remembered(task, slot.memory.clone()));
+            self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
             if slot.assignment.is_some() {
                 round.statuses.push((task, slot.memory.status.clone()));
             }
         } else if slot.memory.stop_asked != asked_before {
-            self.unsaved.push(Record::Remembered(task, slot.memory.clone()));
+            self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
         }
         if slot.busy.is_some() {
             return false;

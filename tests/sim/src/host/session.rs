@@ -122,7 +122,8 @@ impl Host {
                 };
                 let sequence = sequence.map_err(|refused| refused.to_string())?;
                 let period = *period;
-                agent.link = Link::Open(Open { stream, sequence, period, silent_at: context.now + 2 * period, beat_at: context.now + period });
+                agent.link =
+                    Link::Open(Open { stream, sequence, period, silent_at: context.now + 2 * period, beat_at: context.now + period });
                 self.opened(stamp, context);
                 Ok(())
             }

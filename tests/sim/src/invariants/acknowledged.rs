@@ -36,7 +36,9 @@ impl Acknowledged {
                 self.entries.push((term, request));
                 Ok(true)
             }
-            None => Err(format!("manager {manager} applies {index}, and nobody has applied {}", self.begins + self.entries.len() as u64 + 1)),
+            None => {
+                Err(format!("manager {manager} applies {index}, and nobody has applied {}", self.begins + self.entries.len() as u64 + 1))
+            }
         }
     }
 

@@ -15,12 +15,16 @@ pub(super) struct Replicas(BTreeMap<u64, u64>);
 
 impl Replicas {
     pub(super) fn sample(&mut self, index: u64, state: &State) -> Found {
-        if index % SAMPLE == 0 { self.compare(index, state) } else { Ok(()) }
+        if index.is_multiple_of(SAMPLE) { self.compare(index, state) } else { Ok(()) }
     }
 
     pub(super) fn compare(&mut self, index: u64, state: &State) -> Found {
         let hash = state.hash();
         let first = *self.0.entry(index).or_insert(hash);
-        if first == hash { Ok(()) } else { Err(format!("at {index} the state's hash is {hash:016x} on one manager, {first:016x} on another")) }
+        if first == hash {
+            Ok(())
+        } else {
+            Err(format!("at {index} the state's hash is {hash:016x} on one manager, {first:016x} on another"))
+        }
     }
 }

@@ -17,12 +17,18 @@ pub(super) fn follow(applied: &Applied, view: &View) -> Found {
         })
         .collect();
     for (service, slot, node) in places {
-        let runs = |task: &&&Task| task.desired == DesiredState::Running && !task.status.state.is_terminal() && (slot != 0 || task.node == node);
+        let runs =
+            |task: &&&Task| task.desired == DesiredState::Running && !task.status.state.is_terminal() && (slot != 0 || task.node == node);
         let tasks: Vec<&Task> = view.tasks_of_slot(service, slot).map(|task| &**task).collect();
         let running: Vec<&&Task> = tasks.iter().filter(runs).collect();
         if running.len() > most(view, service) {
             let ids: Vec<String> = running.iter().map(|task| format!("{} ({})", task.id.short(), task.status.state)).collect();
-            return Err(format!("slot {slot} of service {} has {} tasks that are to run: {}", service.short(), running.len(), ids.join(", ")));
+            return Err(format!(
+                "slot {slot} of service {} has {} tasks that are to run: {}",
+                service.short(),
+                running.len(),
+                ids.join(", ")
+            ));
         }
     }
     Ok(())
@@ -31,9 +37,8 @@ pub(super) fn follow(applied: &Applied, view: &View) -> Found {
 /// How many there may be: an update in either direction may start first.
 fn most(view: &View, service: ServiceId) -> usize {
     let Some(service) = view.service(service) else { return 2 };
-    let starts_first = |spec: &cluster_types::ServiceSpec| {
-        spec.update.order == UpdateOrder::StartFirst || spec.rollback.order == UpdateOrder::StartFirst
-    };
+    let starts_first =
+        |spec: &cluster_types::ServiceSpec| spec.update.order == UpdateOrder::StartFirst || spec.rollback.order == UpdateOrder::StartFirst;
     let any = service.history.iter().filter_map(|revision| view.spec(service.id, revision.spec_version)).any(|spec| starts_first(spec));
     if any { 2 } else { 1 }
 }

@@ -63,7 +63,8 @@ impl Updates {
             let of = |parallelism: u64| if parallelism == 0 { u64::MAX } else { parallelism };
             of(spec.update.parallelism).max(of(spec.rollback.parallelism))
         };
-        let allowed = service.history.iter().filter_map(|revision| view.spec(id, revision.spec_version)).map(|spec| parallelism(spec)).max();
+        let allowed =
+            service.history.iter().filter_map(|revision| view.spec(id, revision.spec_version)).map(|spec| parallelism(spec)).max();
         let most = self.most.entry(id).or_default();
         *most = if taken.is_empty() { 0 } else { (*most).max(allowed.unwrap_or(u64::MAX)) };
         if taken.len() as u64 > *most {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cluster_decide::{network, validate};
 use cluster_state::View;
 use cluster_types::{
-    Author, Change, Entry, EntryMode, IdStream, Meta, Network, Node, NodeNetwork, NodeStatus, Object, ObjectKey, Service, ServiceStep,
+    Author, Change, Entry, EntryMode, IdStream, Meta, Network, Node, NodeDescription, NodeNetwork, NodeStatus, Object, ObjectKey, Service,
+    ServiceSpec, ServiceStep,
 };
 
 use super::{Waits, answer};
@@ -52,7 +53,7 @@ fn changes(view: &View, request: &Request) -> Result<Vec<Change>, String> {
                 problems.extend(validate::service_in(view, spec, None));
                 problems.first().map_or(Ok(()), |problem| Err(problem.to_string()))?;
             }
-            Ok(vec![Change::Create(Object::Service(Arc::new(Service::new(id, spec.clone(), author()))))])
+            Ok(vec![Change::Create(Object::Service(Arc::new(Service::new(id, ServiceSpec::clone(spec), author()))))])
         }
         Wish::Update(name, edit) => {
             let service = view.service_by_name(name).ok_or("there is no such service")?;
@@ -104,7 +105,7 @@ fn changes(view: &View, request: &Request) -> Result<Vec<Change>, String> {
                 meta: Meta::default(),
                 id: *id,
                 spec: cluster_types::NodeSpec::default(),
-                description: description.clone(),
+                description: NodeDescription::clone(description),
                 status: NodeStatus::default(),
                 manager: None,
                 number: None,

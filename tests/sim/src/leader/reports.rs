@@ -39,7 +39,13 @@ impl Manager {
     }
 
     /// Statuses that a session reported; `received` is how many it has reported in all.
-    pub(super) fn report_tasks(&mut self, from: (Stream, NodeId), statuses: Vec<(TaskId, TaskStatus)>, received: u64, context: &mut Context) {
+    pub(super) fn report_tasks(
+        &mut self,
+        from: (Stream, NodeId),
+        statuses: Vec<(TaskId, TaskStatus)>,
+        received: u64,
+        context: &mut Context,
+    ) {
         if let Some(leader) = &mut self.leader {
             leader.reports.tasks.extend(statuses.into_iter().map(|(task, status)| (task, (from.1, status))));
             leader.reports.acknowledge.insert(from.0, received);

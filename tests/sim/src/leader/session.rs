@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cluster_decide::admission::Arrival;
 use cluster_decide::assignment::{self, Assignments};
+use cluster_decide::drain;
 use cluster_decide::network_view::{self, Fabric};
 use cluster_decide::progress::Progress;
-use cluster_decide::drain;
 use cluster_state::View;
 use cluster_types::{NodeId, SessionStamp, TaskId, TaskState, Timestamp, Version, ViewItems, ViewKey};
 
@@ -149,8 +149,7 @@ impl super::Leader {
             }
             return BTreeSet::new();
         }
-        let applied: BTreeMap<NodeId, Version> =
-            self.sessions.values().map(|session| (session.node, session.progress.applied())).collect();
+        let applied: BTreeMap<NodeId, Version> = self.sessions.values().map(|session| (session.node, session.progress.applied())).collect();
         self.holding.insert(stream, applied.values().min().copied().unwrap_or_default());
         let (held, due) = drain::held(view, node, &applied, now, grace);
         if held.is_empty() {

@@ -80,7 +80,7 @@ impl World {
         machine.description = description(host, machine.boot);
         self.context.watch.joined(host);
         self.context.fired(Class::Rejoin);
-        let wish = Wish::Join(machine.node, machine.description.clone());
+        let wish = Wish::Join(machine.node, Box::new(machine.description.clone()));
         self.context.say(&format!("host {host} joins anew"));
         let life = machine.life;
         self.clients[client].want(wish, &mut self.context);
