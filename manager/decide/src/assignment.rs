@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cluster_state::View;
 use cluster_types::{
     AssignmentDiff, DesiredState, NodeId, PublishMode, PublishedPort, ServiceId, ServiceSpec, Task, TaskAssignment, TaskId, TaskSpec,
-    TaskState, Version,
+    TaskState, Version, bug,
 };
 
 /// A set of assignments, as the dispatcher remembers it for each session.
@@ -21,7 +21,8 @@ pub type Assignments = BTreeMap<TaskId, Arc<TaskAssignment>>;
 pub fn wanted(view: &View, node: NodeId, held: &BTreeSet<TaskId>) -> Assignments {
     // Tasks of the same revision share one template.
     let mut templates: BTreeMap<(ServiceId, Version), Arc<TaskSpec>> = BTreeMap::new();
-    let sent = view.tasks_on_node(node).filter(|task| task.status.state >= TaskState::Assigned && task.status.state != TaskState::Orphaned);
+    let of = if bug!(WrongNode) { view.nodes().next().map_or(node, |first| first.id) } else { node };
+    let sent = view.tasks_on_node(of).filter(|task| task.status.state >= TaskState::Assigned && task.status.state != TaskState::Orphaned);
     let assign = |task: &Arc<Task>| {
         let spec = view.spec_of(task)?;
         let template = templates.entry((task.service, task.spec_version)).or_insert_with(|| Arc::new(spec.task.clone()));

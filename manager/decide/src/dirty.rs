@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster_types::{Event, EventKind, NodeId, Object, Service, ServiceId, Task, TaskAddress};
+use cluster_types::{Event, EventKind, NodeId, Object, Service, ServiceId, Task, TaskAddress, TaskState, bug};
 
 /// What a pass must look at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,7 +52,9 @@ impl Dirty {
                 self.room |= before.is_some_and(|before| event.kind == EventKind::Removed || *before != service.endpoint.vips);
             }
             Object::Task(task) => {
-                self.services.insert(task.service);
+                if !bug!(ForgetsService) || task.status.state < TaskState::Complete {
+                    self.services.insert(task.service);
+                }
                 let after = Some(&**task).filter(|_| event.kind != EventKind::Removed);
                 let before = event.before.as_ref().and_then(task_of);
                 self.room |= before.map(weight).unwrap_or_default() != after.map(weight).unwrap_or_default();

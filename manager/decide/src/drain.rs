@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cluster_state::View;
-use cluster_types::{DesiredState, NodeId, NodeState, Task, TaskId, TaskState, Timestamp, Version};
+use cluster_types::{DesiredState, NodeId, NodeState, Task, TaskId, TaskState, Timestamp, Version, bug};
 
 use crate::enforce::is_lost;
 
@@ -18,7 +18,7 @@ pub type Applied = BTreeMap<NodeId, Version>;
 /// A node that is down or has not come is not waited for, and nobody is waited for longer than `grace` after the task last changed.
 #[must_use]
 pub fn held(view: &View, node: NodeId, applied: &Applied, now: Timestamp, grace: Duration) -> (BTreeSet<TaskId>, Option<Timestamp>) {
-    if is_lost(view.node(node)) {
+    if is_lost(view.node(node)) || bug!(DrainSkipped) {
         return (BTreeSet::new(), None);
     }
     let mut waiting = view.tasks_on_node(node).filter(|task| drains(task) && is_recent(task, now, grace)).peekable();

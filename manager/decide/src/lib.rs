@@ -4,6 +4,7 @@
 //! Begin with [`pass()`]: twelve steps in order, the whole product on one screen. The leader loop of `cluster-manager` calls it and proposes
 //! what it returns.
 
+pub mod admission;
 mod allocate;
 pub mod assignment;
 pub mod constraint;
@@ -21,6 +22,7 @@ pub mod network_view;
 mod orchestrate;
 mod pass;
 pub mod plan;
+pub mod progress;
 pub mod reap;
 pub mod rebalance;
 mod restart;

@@ -12,7 +12,7 @@ mod peers;
 mod prepared;
 
 use cluster_state::View;
-use cluster_types::{DesiredState, NodeId, Task, Version, ViewDiff, ViewItems};
+use cluster_types::{DesiredState, NodeId, Task, Version, ViewDiff, ViewItems, bug};
 
 pub use self::concerns::{Concerned, concerns};
 pub use self::fabric::Fabric;
@@ -42,7 +42,8 @@ pub fn full(wanted: &ViewItems, version: Version) -> ViewDiff {
 
 /// Whether a task takes traffic: it runs, no health or readiness check says otherwise, and nobody wants it to stop.
 fn takes_traffic(task: &Task) -> bool {
-    task.status.is_serving() && task.desired <= DesiredState::Running && !task.addresses.is_empty()
+    let goes_on = task.desired <= DesiredState::Running || bug!(EndpointStays);
+    task.status.is_serving() && goes_on && !task.addresses.is_empty()
 }
 
 /// Whether its node must carry the networks of a task.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_state::View;
-use cluster_types::{Change, DesiredState, JobStatus, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, limits};
+use cluster_types::{Change, DesiredState, JobStatus, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, bug, limits};
 
 use crate::draft::Draft;
 
@@ -74,7 +74,7 @@ fn fate(view: &View, task: &Task) -> Fate {
         DesiredState::Shutdown if state.is_terminal() && task.slot == 0 && !has_node(view, task) => Fate::Goes,
         DesiredState::Shutdown if state.is_terminal() => Fate::History,
         DesiredState::Shutdown => Fate::Stays,
-        DesiredState::Remove if state.is_terminal() || is_lost(view, task) => Fate::Goes,
+        DesiredState::Remove if state.is_terminal() || is_lost(view, task) || bug!(ReaperRunning) => Fate::Goes,
         DesiredState::Remove => Fate::Stays,
     }
 }
@@ -111,6 +111,9 @@ fn place(task: &Task, job: Option<&JobStatus>) -> Place {
 fn history(view: &View, service: ServiceId) -> usize {
     let attempts = view.service(service).map_or(0, |service| service.spec.task.restart.max_attempts);
     let counted = usize::try_from(attempts.min(limits::RESTART_ATTEMPTS)).unwrap_or(0);
+    if bug!(HistoryUnbounded) {
+        return usize::MAX;
+    }
     if counted == 0 { limits::TASK_HISTORY } else { limits::TASK_HISTORY.max(counted + 1) }
 }
 

@@ -11,7 +11,7 @@ pub(crate) mod policy;
 
 use std::sync::Arc;
 
-use cluster_types::{Change, DesiredState, ObjectKey, RestartCondition, Service, Task, TaskStep};
+use cluster_types::{Change, DesiredState, ObjectKey, RestartCondition, Service, Task, TaskStep, bug};
 
 use crate::constraint;
 use crate::draft::{Draft, NewTask};
@@ -30,7 +30,7 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
 
 fn end_delay(draft: &mut Draft<'_>, task: &Task) {
     match task.not_before {
-        Some(at) if at <= draft.now => draft.push(Change::Task(task.id, TaskStep::Due)),
+        Some(at) if at <= draft.now || bug!(RestartDelayLost) => draft.push(Change::Task(task.id, TaskStep::Due)),
         Some(at) => draft.wake(at, task.service),
         None => {}
     }

@@ -1,7 +1,5 @@
 //! The dispatcher: the sessions with the agents of all nodes. Only the leader has any; another manager sends agents to it.
 
-pub(crate) mod admission;
-mod applied;
 mod handle;
 mod leave;
 pub(crate) mod looks;
@@ -15,6 +13,7 @@ use std::sync::Arc;
 
 use cluster_api::pb::dispatcher_server::Dispatcher;
 use cluster_api::{Caller, Peer, pb};
+use cluster_decide::admission::{Arrival, Verdict};
 use cluster_decide::liveness;
 use cluster_types::{Node, NodeId, Role};
 use futures::StreamExt as _;
@@ -23,7 +22,6 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use admission::{Arrival, Verdict};
 use session::Session;
 
 use crate::core::Core;

@@ -3,7 +3,7 @@
 
 use std::net::Ipv4Addr;
 
-use cluster_types::{Event, EventKind, Object, Service, ServiceId, Subnet, Task, TaskId};
+use cluster_types::{Event, EventKind, Object, Service, ServiceId, Subnet, Task, TaskId, bug};
 use imbl::OrdMap;
 
 /// Whose an address is.
@@ -36,7 +36,7 @@ impl Addresses {
         if before == after {
             return;
         }
-        for (address, _) in &before {
+        for (address, _) in before.iter().filter(|_| !bug!(AddressLeak)) {
             self.0.remove(address);
         }
         self.0.extend(after);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cluster_types::{
     Change, Cluster, DesiredState, Endpoint, Entry, EntryMode, Event, Lifetime, Network, Node, Object, ObjectKey, Rejection, Service,
-    ServiceStep, Task, TaskState, TaskStep, Version,
+    ServiceStep, Task, TaskState, TaskStep, Version, bug,
 };
 
 use crate::requests::Outcomes;
@@ -27,7 +27,7 @@ impl State {
             return Applied { index: stamp.index, outcomes: Vec::new(), events: Vec::new() };
         }
         self.index = stamp.index;
-        if let Some(outcomes) = self.requests.get(entry.request) {
+        if let Some(outcomes) = self.requests.get(entry.request).filter(|_| !bug!(RequestTwice)) {
             return Applied { index: stamp.index, outcomes: outcomes.clone(), events: Vec::new() };
         }
         let (outcomes, events) = match entry.mode {
@@ -40,6 +40,9 @@ impl State {
     fn apply_each(&mut self, stamp: Stamp, changes: &[Change]) -> (Outcomes, Vec<Event>) {
         let mut events = Vec::new();
         let outcomes = changes.iter().map(|change| self.change(stamp, change).map(|event| events.extend(event))).collect();
+        if bug!(EventMissing) && events.len() == 5 {
+            events.pop();
+        }
         (outcomes, events)
     }
 

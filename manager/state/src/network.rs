@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use cluster_types::{
     BlockOwner, DEFAULT_NETWORK, Endpoint, Network, NetworkId, NetworkStep, NodeId, NodeStep, ObjectKey, Rejection, ServiceId, ServiceSpec,
-    TaskAddress, TaskId,
+    TaskAddress, TaskId, bug,
 };
 
 use crate::State;
@@ -71,7 +71,7 @@ impl State {
             if self.owner(has.network, has.address) != Some(BlockOwner::Node(node)) {
                 return refuse(key, format!("the address {} is of no block of node {node}", has.address));
             }
-            if self.addresses.get(has.address).is_some_and(|holder| holder != Holder::Task(task)) {
+            if self.addresses.get(has.address).is_some_and(|holder| holder != Holder::Task(task)) && !bug!(AddressTwice) {
                 return refuse(key, format!("the address {} is taken", has.address));
             }
         }
@@ -91,7 +91,7 @@ impl State {
         }
         let taken = endpoint.ports.iter().find_map(|port| {
             let holder = self.services.index().publishing(port.published, port.protocol)?;
-            (holder != service).then_some(port.published)
+            (holder != service && !bug!(PortTwice)).then_some(port.published)
         });
         taken.map_or(Ok(()), |port| refuse(key, format!("port {port} is published by another service")))
     }
@@ -100,7 +100,9 @@ impl State {
     pub(crate) fn check_number(&self, node: NodeId, step: &NodeStep) -> Checked {
         let NodeStep::Number(number) = step else { return Ok(()) };
         match self.nodes.index().numbered(*number) {
-            Some(holder) if holder != node => refuse(ObjectKey::Node(node), format!("the number {number} is taken by node {holder}")),
+            Some(holder) if holder != node && !bug!(NumberTwice) => {
+                refuse(ObjectKey::Node(node), format!("the number {number} is taken by node {holder}"))
+            }
             Some(_) | None => Ok(()),
         }
     }

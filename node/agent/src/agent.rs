@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster_runtime::Runtime;
+use cluster_task::Fence;
 use cluster_types::{IdStream, NodeDescription, NodeId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use crate::data_path::{DataPath, NoDataPath};
 use crate::dial::Dial;
 use crate::ledger::{Ledger, LedgerError};
 use crate::reports::Reports;
-use crate::session::{Book, Connector, Fence, Removal};
+use crate::session::{Book, Connector, Removal};
 use crate::worker::{Worker, WorkerConfig};
 
 /// Commands that the worker may be behind.

@@ -4,7 +4,6 @@
 //! every day. Without managers the worker and its containers simply go on.
 
 mod book;
-mod fence;
 mod link;
 mod news;
 mod removal;
@@ -12,6 +11,7 @@ mod removal;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cluster_task::Fence;
 use cluster_types::{NodeDescription, NodeNetwork};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,6 @@ use crate::reports::Reports;
 use crate::worker::Command;
 
 pub(crate) use book::Book;
-pub(crate) use fence::Fence;
 use link::{End, Link};
 pub(crate) use removal::Removal;
 

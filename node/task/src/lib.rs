@@ -4,11 +4,13 @@
 //! drives the same function. It does not know managers, sessions or runtimes.
 
 pub mod action;
+pub mod fence;
 pub mod memory;
 pub mod probe;
 pub mod step;
 
 pub use action::{Action, Outcome};
+pub use fence::{Fence, Refused, Sequence};
 pub use memory::TaskMemory;
 pub use probe::Verdict;
 pub use step::{Step, step};

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cluster_types::{Check, ContainerPhase, DesiredState, Observed, TaskAssignment, TaskState, TaskStatus, Timestamp};
+use cluster_types::{Check, ContainerPhase, DesiredState, Observed, TaskAssignment, TaskState, TaskStatus, Timestamp, bug};
 
 use crate::{Action, TaskMemory, probe};
 
@@ -77,7 +77,7 @@ fn judge(observed: &Observed, memory: &mut TaskMemory, now: Timestamp) {
         ContainerPhase::Prepared if started => lost(memory, now),
         ContainerPhase::Prepared if state >= TaskState::Accepted => memory.advance(TaskState::Ready, "prepared", now),
         ContainerPhase::Prepared => {}
-        ContainerPhase::Absent if state >= TaskState::Starting => lost(memory, now),
+        ContainerPhase::Absent if state >= TaskState::Starting && !bug!(StartsAgain) => lost(memory, now),
         ContainerPhase::Absent => {}
     }
 }

@@ -5,6 +5,8 @@
 //! (`cluster-api`) converts to and from them at the edge.
 
 pub mod assignment;
+#[cfg(feature = "bugs")]
+pub mod bug;
 pub mod bytes;
 pub mod change;
 pub mod constraint;
@@ -57,3 +59,21 @@ pub use subnet::{InvalidSubnet, Subnet};
 pub use task_state::{DesiredState, TaskState};
 pub use time::Timestamp;
 pub use token::JoinToken;
+
+/// Whether a planted bug is to show itself here: never, but for simulations that are built with the feature `bugs` (`bug.rs`).
+#[cfg(feature = "bugs")]
+#[macro_export]
+macro_rules! bug {
+    ($name:ident) => {
+        $crate::bug::is_planted($crate::bug::Bug::$name)
+    };
+}
+
+/// Whether a planted bug is to show itself here: never.
+#[cfg(not(feature = "bugs"))]
+#[macro_export]
+macro_rules! bug {
+    ($name:ident) => {
+        false
+    };
+}

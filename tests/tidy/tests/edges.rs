@@ -52,6 +52,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cluster-tidy", &[]),
     ("cluster-lab", &[]),
     ("cluster-cli-tests", &[]),
+    // Only what is pure: a simulated cluster needs no more.
+    ("cluster-sim", &["cluster-types", "cluster-state", "cluster-decide", "cluster-task"]),
 ];
 
 /// Decide, but never act: these reach no clock, disk, network or runtime, not even through a library.

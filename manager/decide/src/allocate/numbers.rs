@@ -1,6 +1,6 @@
 //! The number of each node in the overlay: the smallest that is free, from 1, as far as the pool has addresses for nodes.
 
-use cluster_types::{Change, NodeId, NodeStep, ObjectKey};
+use cluster_types::{Change, NodeId, NodeStep, ObjectKey, bug};
 
 use crate::draft::Draft;
 
@@ -13,7 +13,8 @@ pub(super) fn give(draft: &mut Draft<'_>) {
         return;
     }
     let last = u16::try_from(pool.nodes().size() - 1).unwrap_or(u16::MAX);
-    let mut free = free(draft.view.node_numbers(), last);
+    let taken = draft.view.node_numbers().filter(|number| *number != 1 || !bug!(NumberTwice));
+    let mut free = free(taken, last);
     for node in nodes {
         match free.next() {
             Some(number) => draft.push(Change::Node(node, NodeStep::Number(number))),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cluster_state::View;
-use cluster_types::{BlockOwner, Change, Network, NetworkId, NetworkStep, TaskAddress};
+use cluster_types::{BlockOwner, Change, Network, NetworkId, NetworkStep, TaskAddress, bug};
 
 /// Owners that are looked for one by one before all are.
 const WALKS: usize = 4;
@@ -182,7 +182,7 @@ impl Pool {
         }
         let Some(block) = self.network.block(number) else { return u64::MAX };
         let indexes = view.addresses_within(block).filter_map(|(address, _)| block.index(address));
-        let used = indexes.fold(0, |used, index| used | (1 << index));
+        let used = if bug!(AddressTwice) { 0 } else { indexes.fold(0, |used, index| used | (1 << index)) };
         self.used.insert(number, used);
         used
     }

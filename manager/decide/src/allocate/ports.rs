@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use cluster_types::{Protocol, PublishMode, PublishedPort, Service, ServiceId};
+use cluster_types::{Protocol, PublishMode, PublishedPort, Service, ServiceId, bug};
 
 use crate::draft::Draft;
 
@@ -68,7 +68,7 @@ impl Ports {
 
     /// Who else has a port, or gets it in this pass.
     fn holder(&self, draft: &Draft<'_>, own: ServiceId, (number, protocol): Port) -> Option<String> {
-        let holder = draft.view.service_publishing(number, protocol).filter(|holder| holder.id != own);
+        let holder = draft.view.service_publishing(number, protocol).filter(|holder| holder.id != own && !bug!(PortTwice));
         holder.map(|holder| holder.spec.name.clone()).or_else(|| self.given.get(&(number, protocol)).cloned())
     }
 

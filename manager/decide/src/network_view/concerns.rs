@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cluster_state::View;
-use cluster_types::{BlockOwner, Event, EventKind, Network, NetworkId, Node, NodeId, Object, Service, Task};
+use cluster_types::{BlockOwner, Event, EventKind, Network, NetworkId, Node, NodeId, Object, Service, Task, bug};
 
 use super::fabric::node_is_ready;
 use super::{is_attached, takes_traffic};
@@ -62,6 +62,7 @@ pub fn concerns(event: &Event, view: &View) -> Concerned {
         Object::Node(_) => of_node(view, before.and_then(node), after.and_then(node)),
         Object::Network(_) => of_network(before.and_then(network), after.and_then(network)),
         Object::Service(_) => of_service(view, before.and_then(service), after.and_then(service)),
+        Object::Task(_) if bug!(ViewForgotten) => Concerned::nobody(),
         Object::Task(_) => of_task(view, before.and_then(task), after.and_then(task)),
     }
 }

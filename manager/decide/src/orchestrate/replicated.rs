@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster_types::{DesiredState, NodeId, Service, TaskState};
+use cluster_types::{DesiredState, NodeId, Service, TaskState, bug};
 
 use super::remove_all;
 use crate::draft::{Draft, NewTask};
@@ -35,7 +35,11 @@ fn has_history(slot: Slot<'_>) -> bool {
 /// A crash loop goes on counting its failures when its task moves to another node.
 fn refill(draft: &mut Draft<'_>, service: &Service, slots: &[Slot<'_>]) {
     for slot in slots {
-        draft.create(service, NewTask { slot: slot.place().slot, failures: slot.newest().failures, ..NewTask::running() });
+        let again = NewTask { slot: slot.place().slot, failures: slot.newest().failures, ..NewTask::running() };
+        draft.create(service, again);
+        if bug!(DoubleSlot) {
+            draft.create(service, again);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cluster_types::{GenericGrant, Node, NodeId, Reservation, Task};
+use cluster_types::{GenericGrant, Node, NodeId, Reservation, Task, bug};
 
 use super::demand::{self, Demand, HostPort};
 use super::generic::Taken;
@@ -96,6 +96,9 @@ impl Room {
 
     /// Nodes may hold more than they have: a machine can shrink.
     fn reserve(&mut self, reservation: Reservation) {
+        if bug!(OverCommit) {
+            return;
+        }
         self.free.nano_cpus = self.free.nano_cpus.saturating_sub(reservation.nano_cpus);
         self.free.memory = self.free.memory.saturating_sub(reservation.memory);
     }

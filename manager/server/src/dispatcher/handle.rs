@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cluster_api::pb;
+use cluster_decide::admission::{Arrival, Present};
+use cluster_decide::progress::Progress;
 use cluster_types::{NodeId, Timestamp, Version};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-
-use super::admission::{Arrival, Present};
-use super::applied::Progress;
 
 /// Messages for the log readers that may wait in one session. A node that does not take them counts as one that does not answer.
 const WAITING_MESSAGES: usize = 64;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cluster_decide::admission::{Arrival, Nonces, Verdict};
 use cluster_types::{NodeId, Timestamp, Version};
 
-use super::admission::{Arrival, Nonces, Verdict};
 pub(crate) use super::handle::Handle;
 
 /// All sessions.

@@ -63,8 +63,19 @@ async fn step(core: &Core, listening: &Listening, dirty: Dirty) -> Option<Next> 
     if propose(core, plan.changes).await {
         return Some(Next { carry: plan.carry, sleep: None });
     }
-    tokio::time::sleep(RETRY).await;
+    settle(core).await;
     Some(Next { carry: Dirty::all(), sleep: None })
+}
+
+/// Waits until the fate of a plan is known that was not applied in time: it may still be in the log, and be applied beside another one, which
+/// would fill places twice. An entry behind it is applied after it. A leader that waits for too long is wedged.
+async fn settle(core: &Core) {
+    loop {
+        tokio::time::sleep(RETRY).await;
+        if core.propose_each(Vec::new()).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Notes what has happened already. Whether the feed goes on.

@@ -6,6 +6,7 @@ use cluster_api::pb;
 use cluster_api::pb::agent_message::Item as Say;
 use cluster_api::pb::dispatcher_client::DispatcherClient;
 use cluster_api::pb::manager_message::Item as Hear;
+use cluster_task::{Refused, Sequence};
 use cluster_types::{AssignmentDiff, SessionStamp, ViewDiff};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -14,7 +15,6 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
 use super::Connector;
-use super::fence::Sequence;
 use super::news::News;
 use crate::agent::Presence;
 use crate::logs::LogPublisher;
@@ -158,7 +158,7 @@ impl<'a> Link<'a> {
 
     async fn hear(&mut self, message: pb::ManagerMessage) -> Result<(), End> {
         let stamp = stamped(message.stamp)?;
-        let broken = |refused: super::fence::Refused| End::Lost(refused.to_string());
+        let broken = |refused: Refused| End::Lost(refused.to_string());
         if let Some(Hear::Assignments(_)) = &message.item {
             self.sequence.advance(stamp).map_err(broken)?;
         } else {
@@ -230,7 +230,7 @@ fn say(outgoing: &mpsc::Sender<pb::AgentMessage>, item: Say) -> Result<(), End> 
 
 fn stamped(stamp: Option<pb::Stamp>) -> Result<SessionStamp, End> {
     let stamp = stamp.and_then(|stamp| SessionStamp::try_from(stamp).ok());
-    stamp.ok_or_else(|| End::Lost(super::fence::Refused::Unstamped.to_string()))
+    stamp.ok_or_else(|| End::Lost(Refused::Unstamped.to_string()))
 }
 
 /// What a manager's refusal means.

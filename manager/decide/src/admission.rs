@@ -1,5 +1,5 @@
 //! Whether a session may open for a node that has, or had, another one: tells an agent that came back from two machines with one identity
-//! (failures D10). Pure; the registry calls it under its lock.
+//! (failures D10). The dispatcher's registry of sessions calls it.
 //!
 //! An agent makes a nonce at each start, a machine a boot id. A new nonce from the same boot is a restarted agent: it replaces the old
 //! session. From another boot it is a machine that rebooted, or a copy of it: the old session, when it was just heard from, decides. A nonce
@@ -15,22 +15,25 @@ const REMEMBERED: usize = 16;
 
 /// Who an agent says it is, in its first message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Arrival {
-    pub(crate) nonce: String,
-    pub(crate) boot: String,
+pub struct Arrival {
+    /// Made at each start of the agent.
+    pub nonce: String,
+    /// Made at each start of the machine.
+    pub boot: String,
 }
 
 /// The session that a node has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Present {
-    pub(crate) arrival: Arrival,
+pub struct Present {
+    /// Who opened it.
+    pub arrival: Arrival,
     /// When its last message came.
-    pub(crate) heard: Timestamp,
+    pub heard: Timestamp,
 }
 
 /// What is to be done with an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Open the session; the node's old one, if any, ends.
     Open,
     /// Refuse: another machine holds a live session of this identity.
@@ -41,13 +44,14 @@ pub(crate) enum Verdict {
 
 /// The nonces of a node that others took the place of.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Nonces {
+pub struct Nonces {
     replaced: VecDeque<String>,
 }
 
 impl Nonces {
     /// Judges an arrival. `silence` is how long a session that lives may say nothing.
-    pub(crate) fn judge(&self, present: Option<&Present>, arrival: &Arrival, silence: Duration, now: Timestamp) -> Verdict {
+    #[must_use]
+    pub fn judge(&self, present: Option<&Present>, arrival: &Arrival, silence: Duration, now: Timestamp) -> Verdict {
         if self.replaced.contains(&arrival.nonce) {
             return Verdict::Replaced;
         }
@@ -57,7 +61,7 @@ impl Nonces {
     }
 
     /// A session with another nonce took the place of this one's.
-    pub(crate) fn replace(&mut self, nonce: String) {
+    pub fn replace(&mut self, nonce: String) {
         self.replaced.push_back(nonce);
         if self.replaced.len() > REMEMBERED {
             self.replaced.pop_front();

@@ -1,24 +1,41 @@
 //! The fence: which manager's word counts. A session speaks for one (incarnation, term); one that is older than any before it is refused
-//! (failures A17, C14, D1), and a gap in its sequence ends it, since the next session begins with the full set.
+//! (failures A17, C14, D1), and a gap in its sequence ends it, since the next session begins with the full set. Pure; the agent's session
+//! asks it for every message.
 
 use cluster_types::SessionStamp;
 
 /// The highest (incarnation, term) that this node has obeyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Fence {
-    pub(crate) incarnation: u64,
-    pub(crate) term: u64,
+pub struct Fence {
+    /// Recoveries of the cluster.
+    pub incarnation: u64,
+    /// The leader's term.
+    pub term: u64,
 }
 
 /// Why a message is not obeyed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub enum Refused {
+    /// An older leader speaks.
     #[error("it speaks for an old leader: incarnation {} term {}, and this node has obeyed incarnation {} term {}", .told.incarnation, .told.term, .obeyed.incarnation, .obeyed.term)]
-    Stale { told: Fence, obeyed: Fence },
+    Stale {
+        /// For whom it speaks.
+        told: Fence,
+        /// Whom the node has obeyed.
+        obeyed: Fence,
+    },
+    /// A session speaks for one leader only.
     #[error("the leader changed to term {} within the session", .0.term)]
     Changed(Fence),
+    /// Something got lost, or came twice.
     #[error("assignment {told} came after {last}")]
-    Gap { last: u64, told: u64 },
+    Gap {
+        /// The last one that was obeyed.
+        last: u64,
+        /// The one that came.
+        told: u64,
+    },
+    /// Nobody says whose word it is.
     #[error("a message has no stamp")]
     Unstamped,
 }
@@ -31,14 +48,17 @@ impl Fence {
 
 /// The order of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sequence {
+pub struct Sequence {
     fence: Fence,
     last: u64,
 }
 
 impl Sequence {
     /// Begins a session with its first stamp, and raises the fence to it.
-    pub(crate) fn begin(fence: &mut Fence, stamp: SessionStamp) -> Result<Self, Refused> {
+    ///
+    /// # Errors
+    /// When it is an older leader's.
+    pub fn begin(fence: &mut Fence, stamp: SessionStamp) -> Result<Self, Refused> {
         let told = Fence::of(stamp);
         if told < *fence {
             return Err(Refused::Stale { told, obeyed: *fence });
@@ -48,7 +68,10 @@ impl Sequence {
     }
 
     /// Whether a message that is no assignment may be obeyed.
-    pub(crate) fn check(&self, stamp: SessionStamp) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn check(&self, stamp: SessionStamp) -> Result<(), Refused> {
         let told = Fence::of(stamp);
         match told.cmp(&self.fence) {
             std::cmp::Ordering::Less => Err(Refused::Stale { told, obeyed: self.fence }),
@@ -58,7 +81,10 @@ impl Sequence {
     }
 
     /// Whether a piece of an assignment may be obeyed: it must be the next one.
-    pub(crate) fn advance(&mut self, stamp: SessionStamp) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub fn advance(&mut self, stamp: SessionStamp) -> Result<(), Refused> {
         self.check(stamp)?;
         if stamp.sequence != self.last + 1 {
             return Err(Refused::Gap { last: self.last, told: stamp.sequence });

@@ -1,4 +1,4 @@
-//! How far a session's node has come with its network view. Pure.
+//! How far a session's node has come with its network view. The dispatcher keeps one for each session, for [`crate::drain`].
 //!
 //! A node acknowledges the views that it was sent. A look that found nothing new sends nothing and needs no acknowledgement: a node that has
 //! the last view that was sent has also that of every state which was looked at since. A drain counts on it: a task that no view of the
@@ -8,7 +8,7 @@ use cluster_types::Version;
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// Version of the last view that was sent.
     sent: Version,
     /// The newest state that was looked at.
@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// A state was looked at, and its view is sent now, or is the one that was sent last.
-    pub(crate) fn look(&mut self, index: Version, sends: bool) {
+    pub fn look(&mut self, index: Version, sends: bool) {
         self.looked = self.looked.max(index);
         if sends {
             self.sent = self.sent.max(index);
@@ -27,14 +27,15 @@ impl Progress {
     }
 
     /// The node applied a view. One that was not sent yet says nothing.
-    pub(crate) fn acknowledge(&mut self, version: Version) {
+    pub fn acknowledge(&mut self, version: Version) {
         if version <= self.sent {
             self.acknowledged = self.acknowledged.max(version);
         }
     }
 
     /// The newest state whose view the node has applied.
-    pub(crate) fn applied(&self) -> Version {
+    #[must_use]
+    pub fn applied(&self) -> Version {
         if self.acknowledged >= self.sent { self.looked } else { self.acknowledged }
     }
 }

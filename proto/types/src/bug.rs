@@ -1,0 +1,96 @@
+//! Planted bugs: what a simulation must find, to show that it can. Only with the feature `bugs`, which no product build has; without it the
+//! macro [`bug!`](crate::bug!) is the word `false`.
+
+use std::cell::Cell;
+
+/// Declares the bugs, with what each does.
+macro_rules! bugs {
+    ($($(#[doc = $text:literal])+ $name:ident,)*) => {
+        /// A planted bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Bug {
+            $($(#[doc = $text])+ $name,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+bugs! {
+    /// A manager counts half of the managers as a majority.
+    FalseQuorum,
+    /// A follower acknowledges entries that are not on its disk yet.
+    AckBeforeSync,
+    /// A leader commits entries of earlier terms by counting who has them.
+    CommitOldTerm,
+    /// A manager forgets its vote when it is killed.
+    VoteForgotten,
+    /// A manager votes for a candidate that lacks committed entries.
+    VoteForShorterLog,
+    /// The leader loop decides again while the fate of its last plan is not known.
+    DecidesAgain,
+    /// The leader loop drops events when many come at once.
+    ForgetsEvents,
+    /// The leader loop forgets running timers when a plan was applied.
+    CarryForgotten,
+    /// A request that was done is done again when it is proposed again.
+    RequestTwice,
+    /// Now and then an event is not told.
+    EventMissing,
+    /// A report may take a task back.
+    TaskGoesBack,
+    /// Addresses that are given back stay taken.
+    AddressLeak,
+    /// An address that is taken is given again.
+    AddressTwice,
+    /// A port that is taken is given again.
+    PortTwice,
+    /// The number of a node is given to another.
+    NumberTwice,
+    /// A task's record is removed while it runs.
+    ReaperRunning,
+    /// Ended tasks are kept for ever.
+    HistoryUnbounded,
+    /// A slot that lost its task gets two.
+    DoubleSlot,
+    /// What is reserved on a node is not counted.
+    OverCommit,
+    /// A node is told to run the tasks of another.
+    WrongNode,
+    /// A task is told to stop before the others know.
+    DrainSkipped,
+    /// A restart does not wait for its delay.
+    RestartDelayLost,
+    /// A pass does not look at services whose tasks ended.
+    ForgetsService,
+    /// A session does not look when the traffic to a task begins or ends.
+    ViewForgotten,
+    /// A task that is to stop stays in the views.
+    EndpointStays,
+    /// A container that is lost is made and started again.
+    StartsAgain,
+    /// An agent obeys an older leader.
+    StaleTermObeyed,
+    /// An agent acts before it has saved what it was told.
+    ActsBeforeSaved,
+    /// An agent keeps tasks that the full set no longer has.
+    SupersededKept,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Plants a bug in this thread, or none.
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// Whether a bug is planted in this thread.
+#[must_use]
+pub fn is_planted(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}

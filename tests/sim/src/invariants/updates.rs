@@ -1,0 +1,81 @@
+//! I11: an update takes on no more places at a time than it may, whoever leads: places whose healthy task it stopped, and that have no running
+//! task of the new spec yet. So the service never has fewer running tasks than its replicas less those.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cluster_state::{Applied, View};
+use cluster_types::{Availability, EventKind, NodeId, NodeState, Object, ServiceId, Task, TaskState};
+
+use super::Found;
+
+/// A slot, or the node of a global service's task.
+type Place = (u64, Option<NodeId>);
+
+/// The places that updates have taken on.
+#[derive(Default)]
+pub(super) struct Updates {
+    taken: BTreeMap<ServiceId, BTreeSet<Place>>,
+    /// The most that the specs allowed since the places were taken.
+    most: BTreeMap<ServiceId, u64>,
+}
+
+impl Updates {
+    pub(super) fn follow(&mut self, applied: &Applied, view: &View) -> Found {
+        let mut services = BTreeSet::new();
+        for event in &applied.events {
+            match &event.object {
+                Object::Task(task) => {
+                    services.insert(task.service);
+                    self.look_at(task, event.before.as_ref(), event.kind, view);
+                }
+                Object::Service(service) => drop(services.insert(service.id)),
+                Object::Cluster(_) | Object::Node(_) | Object::Network(_) => {}
+            }
+        }
+        services.into_iter().try_for_each(|service| self.judge(service, view))
+    }
+
+    fn look_at(&mut self, task: &Task, before: Option<&Object>, kind: EventKind, view: &View) {
+        let Some(service) = view.service(task.service) else { return };
+        let place = (task.slot, task.node.filter(|_| task.slot == 0));
+        let was_wanted = matches!(before, Some(Object::Task(before)) if before.is_wanted());
+        let is_stopped = kind == EventKind::Updated && was_wanted && !task.is_wanted();
+        let is_stale = view.spec_of(task).is_some_and(|spec| spec.task.container != service.spec.task.container);
+        if is_stopped && is_stale && task.status.state == TaskState::Running && is_good(view, task) {
+            self.taken.entry(task.service).or_default().insert(place);
+        }
+    }
+
+    fn judge(&mut self, id: ServiceId, view: &View) -> Found {
+        let Some(taken) = self.taken.get_mut(&id) else { return Ok(()) };
+        let Some(service) = view.service(id) else {
+            self.taken.remove(&id);
+            self.most.remove(&id);
+            return Ok(());
+        };
+        // A place is done when a task runs there that is to go on; it is none any more when nothing is wanted there.
+        taken.retain(|(slot, node)| {
+            let here = |task: &&std::sync::Arc<Task>| task.is_wanted() && (*slot != 0 || task.node == *node);
+            let mut wanted = view.tasks_of_slot(id, *slot).filter(here).peekable();
+            wanted.peek().is_some() && !wanted.any(|task| task.status.state >= TaskState::Running)
+        });
+        let parallelism = |spec: &cluster_types::ServiceSpec| {
+            let of = |parallelism: u64| if parallelism == 0 { u64::MAX } else { parallelism };
+            of(spec.update.parallelism).max(of(spec.rollback.parallelism))
+        };
+        let allowed =
+            service.history.iter().filter_map(|revision| view.spec(id, revision.spec_version)).map(|spec| parallelism(spec)).max();
+        let most = self.most.entry(id).or_default();
+        *most = if taken.is_empty() { 0 } else { (*most).max(allowed.unwrap_or(u64::MAX)) };
+        if taken.len() as u64 > *most {
+            return Err(format!("an update of {} is at {} places at once: {most} are allowed", service.spec.name, taken.len()));
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing but an update stops what runs on the task's node.
+fn is_good(view: &View, task: &Task) -> bool {
+    let node = task.node.and_then(|node| view.node(node));
+    node.is_some_and(|node| node.status.state == NodeState::Ready && node.spec.availability == Availability::Active)
+}
