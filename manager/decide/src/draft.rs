@@ -44,7 +44,6 @@ pub(crate) struct Draft<'a> {
 }
 
 /// One change of the plan. A creation is looked up at the end: later steps are folded into it.
-#[expect(clippy::large_enum_variant, reason = "a plan lives for a moment, and a box for each change would cost more than the room")]
 enum Step {
     Create(TaskId),
     Change(Box<Change>),

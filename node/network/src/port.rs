@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 
 use cluster_types::{Protocol, PublishedPort};
-use rustix::net::{AddressFamily, SocketAddrV4, SocketType, bind, socket_with};
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, Shutdown, SocketAddrV4, SocketType, bind, listen, shutdown, socket_with};
 
 use crate::NetworkError;
 
@@ -44,13 +45,27 @@ impl HeldPort {
 }
 
 /// A bound socket that does not listen: whoever asks for the port hears that it is taken.
+///
+/// Connections that another program had there and that are over keep a port for a minute, except from one that may use it again
+/// (`SO_REUSEADDR`). But two sockets that both may are let to one port as long as neither listens. So this one gives that right up once it
+/// has the port, and listens for a moment, which has the kernel note it; shut at once, it accepts nothing.
 fn hold(port: PublishedPort) -> Result<OwnedFd, rustix::io::Errno> {
     let kind = match port.protocol {
         Protocol::Tcp => SocketType::STREAM,
         Protocol::Udp => SocketType::DGRAM,
     };
     let socket = socket_with(AddressFamily::INET, kind, rustix::net::SocketFlags::CLOEXEC, None)?;
-    bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port.published))?;
+    let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port.published);
+    match port.protocol {
+        Protocol::Udp => bind(&socket, &address)?,
+        Protocol::Tcp => {
+            set_socket_reuseaddr(&socket, true)?;
+            bind(&socket, &address)?;
+            listen(&socket, 0)?;
+            set_socket_reuseaddr(&socket, false)?;
+            shutdown(&socket, Shutdown::Both)?;
+        }
+    }
     Ok(socket)
 }
 
@@ -65,6 +80,9 @@ pub fn is_free(port: u16, protocol: Protocol) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+    use std::net::TcpStream;
+
     use cluster_types::PublishMode;
 
     use super::*;
@@ -83,5 +101,23 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = listener.local_addr().unwrap().port();
         assert!(HeldPort::take(tcp(taken)).unwrap_err().to_string().contains("is taken on this host"));
+    }
+
+    #[test]
+    fn a_port_is_free_as_soon_as_the_program_that_had_it_has_ended() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = server.local_addr().unwrap().port();
+        let mut client = TcpStream::connect(("127.0.0.1", number)).unwrap();
+        let (connection, _) = server.accept().unwrap();
+        // Who closes first keeps the port for a minute.
+        drop((connection, server));
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop(client);
+        let held = HeldPort::take(tcp(number)).unwrap();
+        assert!(!is_free(number, Protocol::Tcp), "a server that may use ports again");
+        assert!(TcpStream::connect(("127.0.0.1", number)).is_err(), "nobody listens");
+        assert!(HeldPort::take(tcp(number)).is_err(), "another holder");
+        drop(held);
+        assert!(is_free(number, Protocol::Tcp));
     }
 }

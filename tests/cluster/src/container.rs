@@ -40,7 +40,14 @@ fn container(lab: &Lab, task: &Value) -> Option<Container> {
 /// How many containers of the image `web` a host has, as its kernel shows them: also those that no manager knows of.
 #[must_use]
 pub fn serving(lab: &Lab, host: &str) -> usize {
+    processes(lab, host, "/bin/serve")
+}
+
+/// How many processes of a host have a word in their command lines.
+#[must_use]
+pub fn processes(lab: &Lab, host: &str, word: &str) -> usize {
+    let (first, rest) = word.split_at(1);
     // The brackets keep the search from finding itself.
-    let found = lab.shell(host, "grep -la '[/]bin/serve' /proc/[0-9]*/cmdline 2>/dev/null").out;
+    let found = lab.shell(host, &format!("grep -la '[{first}]{rest}' /proc/[0-9]*/cmdline 2>/dev/null")).out;
     found.lines().count()
 }

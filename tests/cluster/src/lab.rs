@@ -95,10 +95,10 @@ impl Lab {
         self.must(host, &["image", "import", &image]);
     }
 
-    /// Makes the image `echo` of the program at `program` (see `src/bin/echo.rs`) and imports it on hosts.
-    pub fn import_echo(&self, program: &str, hosts: &[&str]) {
+    /// Makes the image `echo` (see `src/bin/echo.rs`) and imports it on hosts.
+    pub fn import_echo(&self, hosts: &[&str]) {
         let archive = self.dir.path().join("echo.tar");
-        run(Command::new(root().join("deploy/images/echo")).arg(program).arg(&archive));
+        run(Command::new(root().join("deploy/images/echo")).arg(built("echo")).arg(&archive));
         for host in hosts {
             self.must(host, &["image", "import", &archive.display().to_string()]);
         }
@@ -326,10 +326,15 @@ fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("CLUSTER_BIN") {
         return path.into();
     }
-    let test = std::env::current_exe().expect("the test's own path");
-    let built = test.ancestors().nth(2).expect("target/PROFILE").join("cluster");
+    let built = built("cluster");
     assert!(built.exists(), "{} is missing: cargo build --bin cluster", built.display());
     built
+}
+
+/// A program of the same build as the running test.
+pub(crate) fn built(program: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    test.ancestors().nth(2).expect("target/PROFILE").join(program)
 }
 
 fn answer(command: &mut Command) -> Answer {

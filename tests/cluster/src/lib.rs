@@ -10,10 +10,16 @@
     reason = "a test harness: what goes wrong must end the test with words"
 )]
 
+pub mod chance;
 pub mod container;
+pub mod kernel;
 pub mod lab;
 pub mod report;
+pub mod traffic;
+pub mod wrk;
 
-pub use container::{Container, containers, serving};
+pub use chance::Chance;
+pub use container::{Container, containers, processes, serving};
 pub use lab::{Answer, Lab};
 pub use report::Report;
+pub use wrk::Wrk;

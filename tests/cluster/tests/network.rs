@@ -2,75 +2,41 @@
 //! `CLUSTER_LAB_CHURN` sets how many rounds of services come and go (4); `CLUSTER_LAB_PAUSE` the milliseconds between two requests of a
 //! connection while a service changes (5).
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests: what goes wrong ends the test")]
+#![expect(clippy::print_stderr, reason = "the figures are the point")]
 
-use std::collections::BTreeSet;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use cluster_lab::kernel::leftovers;
+use cluster_lab::traffic::{self, Inside, addresses, answered, ended, inside, load_within};
 use cluster_lab::{Lab, Report};
 use serde_json::Value;
 
 const MANAGERS: [&str; 3] = ["m1", "m2", "m3"];
 const WORKERS: [&str; 2] = ["w1", "w2"];
 const ALL: [&str; 5] = ["m1", "m2", "m3", "w1", "w2"];
-const LOAD: &str = env!("CARGO_BIN_EXE_load");
 
 /// Five hosts in a cluster, with the image `echo`, and a host `client` beside them.
 fn cluster() -> Lab {
     let lab = Lab::cluster_beside(&MANAGERS, &WORKERS, &["client"]);
-    lab.import_echo(env!("CARGO_BIN_EXE_echo"), &ALL);
+    lab.import_echo(&ALL);
     lab
 }
 
 /// So many requests to a host's port 8080, from the client.
 fn load(lab: &Lab, host: &str, requests: usize) -> Value {
-    let command = format!("{LOAD} {}:8080 4 {requests} new", lab.ip(host));
-    lab.shell("client", &command).json().pop().unwrap()
+    traffic::load(lab, "client", &format!("{}:8080", lab.ip(host)), requests, "new")
 }
 
 /// Requests to a host's port 8080 until [`ended`].
-fn begin(lab: &Lab, host: &str, reuse: &str) -> Child {
+fn begin(lab: &Lab, host: &str, way: &str) -> Child {
     let pause = std::env::var("CLUSTER_LAB_PAUSE").unwrap_or_else(|_| "5".to_owned());
-    lab.spawn_program("client", LOAD, &[&format!("{}:8080", lab.ip(host)), "8", "-", reuse, &pause])
-}
-
-/// Ends a load that was begun; what came of it.
-fn ended(mut load: Child) -> Value {
-    drop(load.stdin.take());
-    let output = load.wait_with_output().unwrap();
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stdout)))
-}
-
-/// The first container of a service on each host that has one: host and process id.
-fn inside(lab: &Lab, service: &str) -> Vec<(String, u64)> {
-    let tasks = lab.must("m1", &["service", "ps", service, "-q", "--no-trunc", "--filter", "desired-state=running"]);
-    let tasks: Vec<&str> = tasks.out.split_whitespace().collect();
-    let inspected = lab.list("m1", &[&["service", "inspect"], tasks.as_slice()].concat());
-    let place = |task: &Value| Some((task["NodeHostname"].as_str()?.to_owned(), task["Status"]["ContainerStatus"]["PID"].as_u64()?));
-    inspected.iter().filter_map(place).collect()
-}
-
-/// A command in a container's network, with the host's files: images have few programs.
-fn within(lab: &Lab, (host, pid): &(String, u64), command: &str) -> cluster_lab::Answer {
-    lab.shell(host, &format!("nsenter --target {pid} --net {command}"))
+    traffic::begin(lab, "client", &format!("{}:8080", lab.ip(host)), way, &pause)
 }
 
 /// Requests from a container's network to an address: how many were answered.
-fn reached(lab: &Lab, container: &(String, u64), address: &str, requests: usize) -> u64 {
-    let answers = within(lab, container, &format!("{LOAD} {address}:80 1 {requests} new")).json().pop().unwrap();
-    answers["requests"].as_u64().unwrap() - answers["failed"].as_u64().unwrap()
-}
-
-/// The addresses that a name stands for in a container.
-fn addresses(lab: &Lab, container: &(String, u64), name: &str) -> BTreeSet<String> {
-    let answer = within(lab, container, &format!("busybox nslookup {name} 169.254.1.53")).out;
-    // What comes after the name server's own address.
-    let lines = answer.lines().skip_while(|line| !line.starts_with("Name:"));
-    lines
-        .filter_map(|line| line.strip_prefix("Address: ").or_else(|| line.strip_prefix("Address:")))
-        .map(|word| word.trim().to_owned())
-        .collect()
+fn reached(lab: &Lab, container: &Inside, address: &str, requests: usize) -> u64 {
+    answered(&load_within(lab, container, &format!("{address}:80"), requests, "new"))
 }
 
 #[test]
@@ -88,11 +54,11 @@ fn a_port_answers_on_every_host_a_name_in_every_container_and_nothing_crosses_ne
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
         assert!(most * 2 <= least * 3, "{host}: not evenly spread: {answers}");
         assert_eq!(answers["clients"].as_object().unwrap().keys().collect::<Vec<_>>(), [&client], "{host}: {answers}");
-        let own = lab.shell(host, &format!("{LOAD} 127.0.0.1:8080 1 10 new")).json().pop().unwrap();
+        let own = traffic::load(&lab, host, "127.0.0.1:8080", 10, "new");
         assert_eq!(own["failed"], 0, "from {host} itself: {own}");
     }
 
-    let probes = inside(&lab, "probe");
+    let probes = inside(&lab, "m1", "probe");
     assert_eq!(probes.len(), 5);
     for probe in &probes {
         let vip = addresses(&lab, probe, "web");
@@ -106,7 +72,7 @@ fn a_port_answers_on_every_host_a_name_in_every_container_and_nothing_crosses_ne
         lab.must("m1", &["network", "create", network]);
         lab.must("m1", &["service", "create", "--name", &format!("in-{network}"), "--mode", "global", "--network", network, "echo"]);
     }
-    let (red, blue) = (inside(&lab, "in-red"), inside(&lab, "in-blue"));
+    let (red, blue) = (inside(&lab, "m1", "in-red"), inside(&lab, "m1", "in-blue"));
     let reds = addresses(&lab, &red[0], "tasks.in-red");
     assert_eq!(reds.len(), 5);
     for address in &reds {
@@ -199,13 +165,6 @@ fn a_cut_link_a_lost_leader_and_flushed_rules_heal() {
         let nodes = lab.list(other, &[&["node", "inspect"], ALL.as_slice()].concat());
         (nodes.len() == ALL.len() && nodes.iter().all(|node| node["Overlay"]["Trouble"].is_null())).then_some(())
     });
-}
-
-/// What the kernel of a host holds of ours: links, routes, rules and namespaces, counted.
-fn leftovers(lab: &Lab, host: &str) -> String {
-    let counts = "echo $(ls /sys/class/net | grep -c ^clu) links, $(ip route | grep -c clu) routes, $(ip rule | wc -l) rules, \
-                  $(nft list ruleset | grep -c \"chain svc\\|chain pub\") service chains, $(ls /var/lib/cluster/network/netns | wc -l) namespaces";
-    lab.shell(host, counts).out
 }
 
 #[test]

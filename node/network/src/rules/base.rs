@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use cluster_types::OwnView;
 
+use crate::names::PORT;
 use crate::places::{LINK_PREFIX, NODE_MARK, PROBE_MAGIC, PUBLISHED_MARK, Places, RESOLVER};
 
 /// Their text.
@@ -13,6 +14,7 @@ use crate::places::{LINK_PREFIX, NODE_MARK, PROBE_MAGIC, PUBLISHED_MARK, Places,
 ///   be led to the same container by both; the second one then gets another port;
 /// - `origin`: a flow of the world that another node passed on is marked with that node, and the answers go back there;
 /// - `underlay`: only nodes of the cluster may send overlay packets; probes are no such packets;
+/// - `sealed`: a container of an internal network reaches nothing of its own host but the name service;
 /// - `prerouting`, `output`: addresses of services, and published ports. A port of an internal network's container leads nowhere;
 /// - `forward`: a network's members reach each other and no others; the world reaches only what is published;
 /// - `postrouting`: what a sender could not be answered to takes an address of this host: a container's or this host's own, and that of
@@ -32,6 +34,11 @@ pub(super) fn chains(places: &Places, own: &OwnView, address: Ipv4Addr) -> Strin
          iifname \"{LINK_PREFIX}*\" ct direction reply ct mark & {NODE_MARK:#x} != 0 meta mark set ct mark & {NODE_MARK:#x}\n  }}\n\
          \x20 chain underlay {{\n    type filter hook input priority filter - 10;\n    \
          udp dport {port} ip saddr != @peers @th,64,64 != {probe:#018x} drop\n  }}\n\
+         \x20 chain sealed {{\n    type filter hook input priority filter - 10;\n    \
+         iifname \"{LINK_PREFIX}*\" ct direction original ip saddr @internal goto asking\n  }}\n\
+         \x20 chain asking {{\n    \
+         ip daddr {RESOLVER} meta l4proto {{ tcp, udp }} th dport {PORT} accept\n    \
+         drop\n  }}\n\
          \x20 chain translate {{\n    tcp dport vmap @ports_tcp\n    udp dport vmap @ports_udp\n  }}\n\
          \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat;\n    \
          ip daddr {RESOLVER} accept\n    \

@@ -33,8 +33,9 @@ impl Session {
             Err(error) => return tracing::warn!(%node, %error, "described its data path in words that cannot be read"),
         };
         network.conflicts.truncate(CONFLICTS);
-        network.trouble.as_mut().map(|text| cut(text, ERROR_BYTES));
-        network.repaired.as_mut().map(|text| cut(text, ERROR_BYTES));
+        for text in network.trouble.iter_mut().chain(&mut network.repaired) {
+            cut(text, ERROR_BYTES);
+        }
         // The last one may not be in the state yet.
         let view = self.core.raft.view();
         let known = self.described.as_ref().or_else(|| view.node(node).map(|node| &node.network));
@@ -52,9 +53,12 @@ fn read(report: pb::TaskReport) -> Result<(TaskId, TaskStatus), cluster_api::Fie
         report.task.parse().map_err(|error: cluster_types::id::InvalidId| cluster_api::FieldError::new("task", error.to_string()))?;
     let mut status = TaskStatus::try_from(report.status.ok_or_else(|| missing("status"))?)?;
     cut(&mut status.message, ERROR_BYTES);
-    status.error.as_mut().map(|text| cut(text, ERROR_BYTES));
-    status.output.as_mut().map(|text| cut(text, OUTPUT_BYTES));
-    status.health.as_mut().map(|health| cut(&mut health.output, PROBE_BYTES));
+    let probe = status.health.as_mut().map(|health| (&mut health.output, PROBE_BYTES));
+    let error = status.error.as_mut().map(|text| (text, ERROR_BYTES));
+    let output = status.output.as_mut().map(|text| (text, OUTPUT_BYTES));
+    for (text, most) in [probe, error, output].into_iter().flatten() {
+        cut(text, most);
+    }
     Ok((task, status))
 }
 

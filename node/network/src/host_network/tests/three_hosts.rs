@@ -177,6 +177,7 @@ fn networks_are_kept_apart() {
     let lab = Lab::new();
     let (web, _servers) = web(&lab);
     let _world = lab.client.serve("world", 90);
+    let _program = lab.host(1).machine.place.serve("program", 91);
     let (inner, far) = (lab.container(1, 21, &[2]), lab.container(2, 21, &[2]));
     let (both, _far) = (lab.container(3, 22, &[1, 2]), far.serve("far", 80));
     assert_eq!(inner.ask((address(2, 2, 21), 80)), Some(format!("far saw {}", address(2, 1, 21))), "within the network");
@@ -188,6 +189,8 @@ fn networks_are_kept_apart() {
         (&inner, (vip(1, 10), 80), "a service of another network"),
         (&inner, (underlay(1), 8080), "a published port, from an internal network"),
         (&inner, (CLIENT, 90), "the world, from an internal network"),
+        (&inner, (underlay(1), 91), "a program of its own host, from an internal network"),
+        (&inner, (RESOLVER, 91), "the same, at the address of the name service"),
     ] {
         assert_eq!(place.ask(to), None, "{why}");
     }
