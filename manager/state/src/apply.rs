@@ -27,7 +27,7 @@ impl State {
             return Applied { index: stamp.index, outcomes: Vec::new(), events: Vec::new() };
         }
         self.index = stamp.index;
-        if let Some(outcomes) = self.requests.get(entry.request).filter(|_| !bug!(RequestTwice)) {
+        if let Some(outcomes) = self.requests.get(entry.request) {
             return Applied { index: stamp.index, outcomes: outcomes.clone(), events: Vec::new() };
         }
         let (outcomes, events) = match entry.mode {

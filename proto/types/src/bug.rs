@@ -24,20 +24,12 @@ bugs! {
     FalseQuorum,
     /// A follower acknowledges entries that are not on its disk yet.
     AckBeforeSync,
-    /// A leader commits entries of earlier terms by counting who has them.
-    CommitOldTerm,
-    /// A manager forgets its vote when it is killed.
-    VoteForgotten,
-    /// A manager votes for a candidate that lacks committed entries.
-    VoteForShorterLog,
     /// The leader loop decides again while the fate of its last plan is not known.
     DecidesAgain,
     /// The leader loop drops events when many come at once.
     ForgetsEvents,
     /// The leader loop forgets running timers when a plan was applied.
     CarryForgotten,
-    /// A request that was done is done again when it is proposed again.
-    RequestTwice,
     /// Now and then an event is not told.
     EventMissing,
     /// A report may take a task back.
@@ -66,14 +58,16 @@ bugs! {
     RestartDelayLost,
     /// A pass does not look at services whose tasks ended.
     ForgetsService,
+    /// An update takes on all places at once.
+    ParallelismIgnored,
+    /// A task that ends while it is monitored is no failure of its update.
+    MonitorNotCounted,
     /// A session does not look when the traffic to a task begins or ends.
     ViewForgotten,
     /// A task that is to stop stays in the views.
     EndpointStays,
     /// A container that is lost is made and started again.
     StartsAgain,
-    /// An agent obeys an older leader.
-    StaleTermObeyed,
     /// An agent acts before it has saved what it was told.
     ActsBeforeSaved,
     /// An agent keeps tasks that the full set no longer has.

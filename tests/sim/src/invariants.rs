@@ -17,6 +17,7 @@ mod replicas;
 mod runs;
 mod slots;
 mod updates;
+mod verdicts;
 mod versions;
 
 pub(crate) use self::bounds::QUEUE;
@@ -55,6 +56,7 @@ pub(crate) struct Watch {
     removals: removals::Removals,
     replicas: replicas::Replicas,
     updates: updates::Updates,
+    slots: slots::Slots,
     runs: runs::Runs,
     fences: fences::Fences,
     drains: drains::Drains,
@@ -126,12 +128,14 @@ impl Watch {
         }
         let found = self.removals.follow(applied, entry, &view);
         self.judge("removed", found);
-        self.judge("I8", slots::follow(applied, &view));
+        let found = self.slots.follow(applied, &view);
+        self.judge("I8", found);
         let found = self.addresses.follow(applied, &view);
         self.judge("I9", found);
         self.judge("I10", capacity::follow(applied, &view));
         let found = self.updates.follow(applied, &view);
         self.judge("I11", found);
+        self.judge("failures", verdicts::follow(applied, &view));
     }
 
     /// A client heard that its request is done, by the entry at an index.

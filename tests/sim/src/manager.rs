@@ -195,9 +195,6 @@ impl Manager {
         self.life += 1;
         self.leader = None;
         self.role = Role::Follower;
-        if cluster_types::bug!(VoteForgotten) {
-            self.disk.vote = None;
-        }
         self.disk.log.crash(chance)
     }
 

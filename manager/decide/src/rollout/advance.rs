@@ -1,6 +1,6 @@
 //! How many places an update takes on next, and when it has come to its end or to the end of its canaries.
 
-use cluster_types::{Service, Timestamp, UpdateConfig, UpdateState, UpdateStatus};
+use cluster_types::{Service, Timestamp, UpdateConfig, UpdateState, UpdateStatus, bug};
 
 use super::survey::Survey;
 use super::verdict::noun;
@@ -43,6 +43,9 @@ fn canary_room(config: UpdateConfig, status: &UpdateStatus, survey: &Survey<'_>)
 /// How many places may be taken on now. With a delay, a batch begins when the one before has ended and the delay is over.
 fn seats(draft: &mut Draft<'_>, service: &Service, config: UpdateConfig, status: &UpdateStatus, survey: &Survey<'_>) -> usize {
     let most = if config.parallelism == 0 { usize::MAX } else { usize::try_from(config.parallelism).unwrap_or(usize::MAX) };
+    if bug!(ParallelismIgnored) {
+        return usize::MAX;
+    }
     if config.delay.is_zero() {
         return most.saturating_sub(survey.waiting.len());
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster_types::{Task, TaskState, Timestamp, UpdateConfig, UpdateStatus, Version};
+use cluster_types::{Task, TaskState, Timestamp, UpdateConfig, UpdateStatus, Version, bug};
 
 use super::stale::Staleness;
 use crate::draft::Draft;
@@ -135,7 +135,7 @@ impl<'a> Survey<'a> {
 fn failed_early(task: &Task, monitor: Duration) -> bool {
     let by_itself = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
     let Some(ended) = task.life.ended.filter(|_| by_itself) else { return false };
-    task.life.ran.is_none_or(|ran| ended.since(ran) < monitor)
+    task.life.ran.is_none_or(|ran| ended.since(ran) < monitor && !bug!(MonitorNotCounted))
 }
 
 /// The node of a global service's task may be away or closed: it is updated when it takes tasks again.

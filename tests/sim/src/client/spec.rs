@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cluster_state::View;
 use cluster_types::{
-    EndpointMode, FailureAction, NetworkAttachment, Protocol, PublishMode, PublishedPort, RestartCondition, ServiceMode, ServiceSpec,
-    UpdateConfig, UpdateOrder,
+    EndpointMode, FailureAction, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort, RestartCondition, Schedule,
+    ServiceMode, ServiceSpec, UpdateConfig, UpdateOrder,
 };
 
 use super::wish::{NodeEdit, SpecEdit, Wish};
@@ -58,6 +58,7 @@ fn update(chance: &mut Chance) -> UpdateConfig {
             _ => FailureAction::Rollback,
         },
         progress_deadline: Duration::from_secs(60),
+        canary: if chance.percent(15) { 1 } else { 0 },
         ..UpdateConfig::default()
     }
 }
@@ -69,8 +70,18 @@ fn constraints(chance: &mut Chance) -> Vec<cluster_types::Constraint> {
 /// A service.
 pub(crate) fn random(name: &str, view: &View, chance: &mut Chance) -> ServiceSpec {
     let mut spec = ServiceSpec { name: name.to_owned(), update: update(chance), rollback: update(chance), ..ServiceSpec::default() };
-    spec.mode = if chance.percent(20) { ServiceMode::Global } else { ServiceMode::Replicated { replicas: chance.below(7) } };
+    spec.mode = match chance.below(20) {
+        0..=3 => ServiceMode::Global,
+        4 | 5 => ServiceMode::ReplicatedJob { max_concurrent: chance.within(1..=3), total: chance.within(1..=5) },
+        6 => ServiceMode::GlobalJob,
+        _ => ServiceMode::Replicated { replicas: chance.below(7) },
+    };
     spec.task.container.image = image(chance);
+    if spec.mode.is_job() {
+        by_the_clock(&mut spec, chance);
+    }
+    spec.task.placement.auto_rebalance = chance.percent(20);
+    spec.task.on_node_lost = node_loss(chance);
     spec.task.container.stop_grace = Duration::from_secs(chance.within(1..=8));
     spec.task.reservation.nano_cpus = chance.below(3) * 500_000_000;
     spec.task.restart.delay = Duration::from_secs(chance.below(4));
@@ -89,6 +100,28 @@ pub(crate) fn random(name: &str, view: &View, chance: &mut Chance) -> ServiceSpe
     spec
 }
 
+/// Most tasks of jobs end; some jobs run every minute, shortly, so that they rest in between.
+fn by_the_clock(spec: &mut ServiceSpec, chance: &mut Chance) {
+    if chance.percent(80) {
+        spec.task.container.image = format!("done:{}", chance.below(4));
+    }
+    if chance.percent(40) {
+        if let ServiceMode::ReplicatedJob { total, .. } = &mut spec.mode {
+            *total = 1;
+        }
+        let overlap = if chance.percent(50) { Overlap::Forbid } else { Overlap::Replace };
+        spec.schedule = Some(Schedule { cron: "0 * * * * *".to_owned(), time_zone: "UTC".to_owned(), overlap });
+    }
+}
+
+fn node_loss(chance: &mut Chance) -> NodeLoss {
+    match chance.below(10) {
+        0 => NodeLoss::Keep,
+        1 | 2 => NodeLoss::Replace { after: Duration::from_secs(chance.within(1..=20)) },
+        _ => NodeLoss::default(),
+    }
+}
+
 fn edit(view: &View, chance: &mut Chance) -> SpecEdit {
     match chance.below(20) {
         0..=5 => SpecEdit::Replicas(chance.below(8)),
@@ -104,6 +137,11 @@ fn edit(view: &View, chance: &mut Chance) -> SpecEdit {
     }
 }
 
+fn drain(chance: &mut Chance) -> NodeEdit {
+    let within = Some(Duration::from_secs(chance.within(2..=40))).filter(|_| chance.percent(70));
+    NodeEdit::Drain(chance.within(1..=3), within)
+}
+
 /// What a client thinks of, in view of what there is.
 pub(crate) fn wish(view: &View, chance: &mut Chance) -> Option<Wish> {
     use cluster_types::{Availability, NetworkSpec, Steer};
@@ -116,8 +154,9 @@ pub(crate) fn wish(view: &View, chance: &mut Chance) -> Option<Wish> {
         0..=44 => Wish::Update(name, edit(view, chance)),
         45..=49 => Wish::Remove(name),
         50..=56 => Wish::RollBack(name),
-        57..=59 => Wish::Steer(name, Steer::Pause),
-        60..=65 => Wish::Steer(name, Steer::Resume),
+        57..=58 => Wish::Steer(name, Steer::Pause),
+        59..=62 => Wish::Steer(name, Steer::Resume),
+        63..=65 => Wish::Steer(name, Steer::Promote),
         66..=69 => Wish::CreateNetwork(NetworkSpec {
             name: network,
             // Few addresses, so that they are used up.
@@ -125,7 +164,9 @@ pub(crate) fn wish(view: &View, chance: &mut Chance) -> Option<Wish> {
             ..NetworkSpec::default()
         }),
         70..=71 => Wish::RemoveNetwork(network),
-        72..=79 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Drain)),
+        72 | 73 => Wish::Rebalance,
+        74 | 75 => Wish::Node(*chance.pick(&nodes)?, drain(chance)),
+        76..=79 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Drain)),
         80..=91 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Active)),
         92 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Pause)),
         93..=97 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Zone(chance.percent(60).then(|| "a".to_owned()))),

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use cluster_types::{
-    Availability, EndpointMode, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort, ServiceMode, ServiceSpec,
-    Steer, UpdateConfig,
+    Availability, DrainSpec, EndpointMode, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort, ServiceMode,
+    ServiceSpec, Steer, Timestamp, UpdateConfig,
 };
 
 /// See the module.
@@ -20,6 +20,8 @@ pub(crate) enum Wish {
     RemoveNetwork(String),
     Node(NodeId, NodeEdit),
     RemoveNode(NodeId),
+    /// Running tasks are to move until they are spread evenly.
+    Rebalance,
     Join(NodeId, Box<NodeDescription>),
 }
 
@@ -42,6 +44,8 @@ pub(crate) enum SpecEdit {
 #[derive(Debug, Clone)]
 pub(crate) enum NodeEdit {
     Availability(Availability),
+    /// Drained, so many tasks of a service at a time; what has not moved after so long is stopped.
+    Drain(u64, Option<Duration>),
     Zone(Option<String>),
 }
 
@@ -67,9 +71,13 @@ impl SpecEdit {
 }
 
 impl NodeEdit {
-    pub(crate) fn apply(&self, spec: &mut NodeSpec) {
+    pub(crate) fn apply(&self, spec: &mut NodeSpec, now: Timestamp) {
         match self {
             Self::Availability(availability) => spec.availability = *availability,
+            Self::Drain(max_unavailable, within) => {
+                spec.availability = Availability::Drain;
+                spec.drain = DrainSpec { max_unavailable: *max_unavailable, deadline: within.map(|within| now.plus(within)) };
+            }
             Self::Zone(Some(zone)) => drop(spec.labels.insert("zone".to_owned(), zone.clone())),
             Self::Zone(None) => drop(spec.labels.remove("zone")),
         }
@@ -88,6 +96,7 @@ impl fmt::Display for Wish {
             Self::RemoveNetwork(name) => write!(f, "remove network {name}"),
             Self::Node(node, edit) => write!(f, "node {} {edit:?}", node.short()),
             Self::RemoveNode(node) => write!(f, "remove node {}", node.short()),
+            Self::Rebalance => write!(f, "rebalance"),
             Self::Join(node, description) => write!(f, "join {} as {}", node.short(), description.hostname),
         }
     }

@@ -115,12 +115,7 @@ impl Host {
         let stamp = message.stamp;
         match (&mut agent.link, &message.item) {
             (Link::Opens { .. }, DownItem::Welcome(period)) => {
-                let begun = Sequence::begin(&mut agent.fence, stamp);
-                let sequence = match begun {
-                    Err(_) if cluster_types::bug!(StaleTermObeyed) => Sequence::begin(&mut Fence::default(), stamp),
-                    begun => begun,
-                };
-                let sequence = sequence.map_err(|refused| refused.to_string())?;
+                let sequence = Sequence::begin(&mut agent.fence, stamp).map_err(|refused| refused.to_string())?;
                 let period = *period;
                 agent.link =
                     Link::Open(Open { stream, sequence, period, silent_at: context.now + 2 * period, beat_at: context.now + period });

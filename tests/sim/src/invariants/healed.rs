@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cluster_decide::liveness::Presence;
 use cluster_decide::{Dirty, constraint, network_view, pass};
 use cluster_state::{Holder, View};
-use cluster_types::{Node, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState, ViewItem, ViewItems};
+use cluster_types::{Availability, Node, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState, ViewItem, ViewItems};
 
 use super::Found;
 use crate::manager::Manager;
@@ -68,15 +68,38 @@ fn as_wanted(view: &View, service: &Service) -> Found {
             // A paused node keeps what it has.
             open..=view.nodes().filter(fits).count()
         }
-        ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => return Ok(()),
+        ServiceMode::ReplicatedJob { max_concurrent, .. } => return job(service, &wanted, max_concurrent),
+        ServiceMode::GlobalJob => return job(service, &wanted, u64::MAX),
     };
     if !expected.contains(&places.len()) {
         return Err(format!("service {name} has {} places instead of {expected:?}", places.len()));
     }
-    if wanted.len() > places.len() && !held {
+    let moves = wanted.iter().filter(|task| finds_no_room(view, task, &wanted)).count();
+    if wanted.len() > places.len() + moves && !held {
         return Err(format!("service {name} has {} tasks in {} places", wanted.len(), places.len()));
     }
     wanted.into_iter().try_for_each(|task| as_it_should(service, task, held))
+}
+
+/// A job that goes on has tasks at work, no more than it may.
+fn job(service: &Service, wanted: &[&Arc<Task>], most: u64) -> Found {
+    let name = &service.spec.name;
+    let live = wanted.iter().filter(|task| !task.status.state.is_terminal()).count();
+    if live as u64 > most {
+        return Err(format!("the job {name} has {live} tasks at work: {most} are allowed"));
+    }
+    let goes_on = service.job.as_ref().is_some_and(cluster_types::JobStatus::is_on);
+    if goes_on != (live > 0) { Err(format!("the job {name} goes on: {goes_on}, with {live} tasks at work")) } else { Ok(()) }
+}
+
+/// A replacement that finds no room: the task that it is to replace stays, on a node that is drained, until there is some.
+fn finds_no_room(view: &View, task: &Task, wanted: &[&Arc<Task>]) -> bool {
+    let waits = task.status.state < TaskState::Assigned && task.status.error.is_some();
+    let leaves = |other: &Task| {
+        let node = other.node.and_then(|node| view.node(node));
+        other.relocate || node.is_some_and(|node| node.spec.availability == Availability::Drain)
+    };
+    waits && wanted.iter().any(|other| other.id != task.id && other.slot == task.slot && leaves(other))
 }
 
 fn as_it_should(service: &Service, task: &Task, held: bool) -> Found {

@@ -1,44 +1,79 @@
-//! I8: a place has at most one task that is wanted running, two only while a start-first update replaces it.
+//! I8: a place has at most one task that is wanted running; two only while a start-first update replaces it, or while the second is to take
+//! over from one that leaves its node: of a drained node, or moved by a rebalance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cluster_state::{Applied, View};
-use cluster_types::{DesiredState, Object, ServiceId, Task, UpdateOrder};
+use cluster_types::{Availability, DesiredState, Node, NodeId, Object, ServiceId, Task, TaskId, UpdateOrder};
 
 use super::Found;
 
-pub(super) fn follow(applied: &Applied, view: &View) -> Found {
-    let places: BTreeSet<(ServiceId, u64, Option<cluster_types::NodeId>)> = applied
-        .events
-        .iter()
-        .filter_map(|event| match &event.object {
-            Object::Task(task) => Some((task.service, task.slot, task.node.filter(|_| task.slot == 0))),
-            Object::Cluster(_) | Object::Node(_) | Object::Service(_) | Object::Network(_) => None,
-        })
-        .collect();
-    for (service, slot, node) in places {
-        let runs =
-            |task: &&&Task| task.desired == DesiredState::Running && !task.status.state.is_terminal() && (slot != 0 || task.node == node);
-        let tasks: Vec<&Task> = view.tasks_of_slot(service, slot).map(|task| &**task).collect();
-        let running: Vec<&&Task> = tasks.iter().filter(runs).collect();
-        if running.len() > most(view, service) {
-            let ids: Vec<String> = running.iter().map(|task| format!("{} ({})", task.id.short(), task.status.state)).collect();
-            return Err(format!(
-                "slot {slot} of service {} has {} tasks that are to run: {}",
-                service.short(),
-                running.len(),
-                ids.join(", ")
-            ));
-        }
-    }
-    Ok(())
+/// Entries for which a plan may be under way that was made when a node was drained.
+const UNDER_WAY: u64 = 300;
+
+/// A slot, or the node of a global service's task.
+type Place = (ServiceId, u64, Option<NodeId>);
+
+/// Who may have a second task beside it.
+#[derive(Default)]
+pub(super) struct Slots {
+    /// When each node was drained last.
+    drained: BTreeMap<NodeId, u64>,
+    /// Tasks that were beside another one rightly: they may stay so until one ends, though the cause may be gone.
+    pairs: BTreeMap<Place, BTreeSet<TaskId>>,
 }
 
-/// How many there may be: an update in either direction may start first.
-fn most(view: &View, service: ServiceId) -> usize {
-    let Some(service) = view.service(service) else { return 2 };
+impl Slots {
+    pub(super) fn follow(&mut self, applied: &Applied, view: &View) -> Found {
+        let mut places = BTreeSet::new();
+        for event in &applied.events {
+            match &event.object {
+                Object::Task(task) => drop(places.insert((task.service, task.slot, task.node.filter(|_| task.slot == 0)))),
+                Object::Node(node) => self.note(node, event.before.as_ref(), applied.index.0),
+                Object::Cluster(_) | Object::Service(_) | Object::Network(_) => {}
+            }
+        }
+        places.into_iter().try_for_each(|place| self.judge(place, view))
+    }
+
+    fn note(&mut self, node: &Node, before: Option<&Object>, index: u64) {
+        let is_drained = |node: &Node| node.spec.availability == Availability::Drain;
+        if is_drained(node) || matches!(before, Some(Object::Node(before)) if is_drained(before)) {
+            self.drained.insert(node.id, index);
+        }
+    }
+
+    fn judge(&mut self, place: Place, view: &View) -> Found {
+        let (service, slot, node) = place;
+        let runs =
+            |task: &&Task| task.desired == DesiredState::Running && !task.status.state.is_terminal() && (slot != 0 || task.node == node);
+        let running: Vec<&Task> = view.tasks_of_slot(service, slot).map(|task| &**task).filter(runs).collect();
+        let ids: BTreeSet<TaskId> = running.iter().map(|task| task.id).collect();
+        if running.len() <= 1 {
+            self.pairs.remove(&place);
+            return Ok(());
+        }
+        let is_known = self.pairs.get(&place).is_some_and(|pair| ids.is_subset(pair));
+        if running.len() == 2 && (is_known || starts_first(view, service) || running.iter().any(|task| self.leaves(view, task))) {
+            self.pairs.insert(place, ids);
+            return Ok(());
+        }
+        let words: Vec<String> = running.iter().map(|task| format!("{} ({})", task.id.short(), task.status.state)).collect();
+        let (service, count) = (service.short(), running.len());
+        Err(format!("slot {slot} of service {service} has {count} tasks that are to run: {}", words.join(", ")))
+    }
+
+    fn leaves(&self, view: &View, task: &Task) -> bool {
+        let Some(node) = task.node.and_then(|node| view.node(node)) else { return false };
+        let was_drained = self.drained.get(&node.id).is_some_and(|at| at + UNDER_WAY > view.index().0);
+        task.slot != 0 && (task.relocate || was_drained || node.spec.availability == Availability::Drain)
+    }
+}
+
+/// An update in either direction may start first.
+fn starts_first(view: &View, service: ServiceId) -> bool {
+    let Some(service) = view.service(service) else { return true };
     let starts_first =
         |spec: &cluster_types::ServiceSpec| spec.update.order == UpdateOrder::StartFirst || spec.rollback.order == UpdateOrder::StartFirst;
-    let any = service.history.iter().filter_map(|revision| view.spec(service.id, revision.spec_version)).any(|spec| starts_first(spec));
-    if any { 2 } else { 1 }
+    service.history.iter().filter_map(|revision| view.spec(service.id, revision.spec_version)).any(|spec| starts_first(spec))
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster_decide::{network, validate};
+use cluster_decide::{network, rebalance, validate};
 use cluster_state::View;
 use cluster_types::{
     Author, Change, Entry, EntryMode, IdStream, Meta, Network, Node, NodeDescription, NodeNetwork, NodeStatus, Object, ObjectKey, Service,
-    ServiceSpec, ServiceStep,
+    ServiceSpec, ServiceStep, Timestamp,
 };
 
 use super::{Waits, answer};
@@ -25,7 +25,7 @@ impl Manager {
             return answer(origin, Answer::NotLeading(None), context);
         }
         let at = self.now(context);
-        match changes(&self.state.view(), request) {
+        match changes(&self.state.view(), request, at) {
             Err(reason) => answer(origin, Answer::Refused(reason), context),
             Ok(changes) => {
                 let entry = Entry { request: request.key, at, mode: EntryMode::Atomic, changes };
@@ -43,7 +43,7 @@ fn author() -> Author {
 }
 
 /// The changes that a wish means over a view, or why it cannot be.
-fn changes(view: &View, request: &Request) -> Result<Vec<Change>, String> {
+fn changes(view: &View, request: &Request, now: Timestamp) -> Result<Vec<Change>, String> {
     let made = IdStream::new(0, request.key.bits());
     match &request.wish {
         Wish::Create(spec) => {
@@ -96,9 +96,10 @@ fn changes(view: &View, request: &Request) -> Result<Vec<Change>, String> {
         Wish::Node(id, edit) => {
             let node = view.node(*id).ok_or("there is no such node")?;
             let mut next = Node::clone(node);
-            edit.apply(&mut next.spec);
+            edit.apply(&mut next.spec, now);
             Ok(vec![Change::Update { object: Object::Node(Arc::new(next)), expect: node.meta.version }])
         }
+        Wish::Rebalance => Ok(rebalance::plan(view, now, None).iter().map(rebalance::Move::change).collect()),
         Wish::RemoveNode(id) => Ok(vec![Change::Remove { key: ObjectKey::Node(*id), expect: None }]),
         Wish::Join(id, description) => {
             let node = Node {

@@ -51,7 +51,7 @@ impl Manager {
     /// Another one stands. It gets the vote if its log has all that was committed.
     pub(super) fn asked(&mut self, from: usize, term: u64, (last_term, last): (u64, u64), context: &mut Context) {
         let own = (self.disk.log.last_term(), self.disk.log.last());
-        let is_current = (last_term, last) >= own || cluster_types::bug!(VoteForShorterLog);
+        let is_current = (last_term, last) >= own;
         let is_granted = term == self.disk.term && is_current && self.disk.vote.is_none_or(|vote| vote == from);
         if is_granted {
             self.disk.vote = Some(from);

@@ -125,7 +125,7 @@ impl Manager {
         let mut matched: Vec<u64> = followers.values().map(|follower| follower.matched).chain([own]).collect();
         matched.sort_unstable_by(|one, other| other.cmp(one));
         let index = matched[majority - 1];
-        let is_own = self.disk.log.term_at(index) == Some(self.disk.term) || cluster_types::bug!(CommitOldTerm);
+        let is_own = self.disk.log.term_at(index) == Some(self.disk.term);
         if index > self.commit && is_own {
             self.commit_upto(index, context);
         }
