@@ -88,8 +88,9 @@ fn job(service: &Service, wanted: &[&Arc<Task>], most: u64) -> Found {
     if live as u64 > most {
         return Err(format!("the job {name} has {live} tasks at work: {most} are allowed"));
     }
-    let goes_on = service.job.as_ref().is_some_and(cluster_types::JobStatus::is_on);
-    if goes_on != (live > 0) { Err(format!("the job {name} goes on: {goes_on}, with {live} tasks at work {wanted:?} {service:?}")) } else { Ok(()) }
+    // One on each node waits for its first node.
+    let goes_on = service.job.as_ref().is_some_and(|job| job.is_on() && job.wanted > 0);
+    if goes_on != (live > 0) { Err(format!("the job {name} goes on: {goes_on}, with {live} tasks at work")) } else { Ok(()) }
 }
 
 /// A replacement that finds no room: the task that it is to replace stays, on a node that is drained, until there is some.
