@@ -185,6 +185,26 @@ fn a_block_goes_to_who_needs_it_and_those_of_removed_nodes_are_free_again() {
 }
 
 #[test]
+fn a_node_that_is_cut_off_keeps_its_blocks_since_its_containers_may_live() {
+    let mut bed = Testbed::new(4);
+    let net = bed.create_network(1, "10.1.0.0/29");
+    let web = bed.create(1, on("web", 3, &[net]));
+    bed.settle();
+    let before = addresses(&bed, web);
+    bed.set_node(1, NodeState::Down);
+    bed.remove(ObjectKey::Service(web));
+    bed.settle();
+    assert_eq!(bed.view().tasks_of_service(web).count(), 0, "there is no record left of what may run on node 1");
+    let other = bed.create(2, ServiceSpec { mode: ServiceMode::Global, ..on("other", 0, &[net]) });
+    bed.settle();
+    let blocks = bed.view().network(net).unwrap().blocks.clone();
+    assert!(blocks.values().any(|owner| *owner == BlockOwner::Node(node_id(1))), "{blocks:?} {before:?}");
+    bed.set_node(1, NodeState::Ready);
+    bed.settle();
+    assert_eq!(bed.running(other).len(), 3, "the blocks are enough for three nodes and the services");
+}
+
+#[test]
 fn a_network_that_is_gone_is_named() {
     let mut bed = Testbed::new(1);
     let net = bed.create_network(1, "10.1.0.0/24");

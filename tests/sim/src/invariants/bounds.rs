@@ -18,9 +18,12 @@ pub(super) fn check(view: &View, rests: bool) -> Found {
         *ended.entry((task.service, task.slot, task.node.filter(|_| task.slot == 0))).or_default() += 1;
     }
     for ((service, slot, _), count) in ended {
-        let attempts = view.service(service).map_or(0, |service| service.spec.task.restart.max_attempts);
+        let known = view.service(service);
+        let attempts = known.map_or(0, |service| service.spec.task.restart.max_attempts);
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).saturating_add(1);
-        let most = limits::TASK_HISTORY.max(attempts) + if rests { 1 } else { SLACK };
+        let of_job = if known.is_some_and(|service| service.spec.mode.is_job()) { limits::JOB_RECORDS } else { 0 };
+        let history = limits::TASK_HISTORY + of_job;
+        let most = history.max(attempts) + if rests { 1 } else { SLACK };
         if count > most {
             return Err(format!("slot {slot} of service {} keeps {count} ended tasks: {most} are allowed", service.short()));
         }

@@ -53,11 +53,18 @@ impl Updates {
             self.most.remove(&id);
             return Ok(());
         };
-        // A place is done when a task runs there that is to go on; it is none any more when nothing is wanted there.
+        // A place is done when a task runs there that is to go on, or one of the new spec failed, which was borne; it is none any more when
+        // nothing is wanted there.
         taken.retain(|(slot, node)| {
             let here = |task: &&std::sync::Arc<Task>| task.is_wanted() && (*slot != 0 || task.node == *node);
             let mut wanted = view.tasks_of_slot(id, *slot).filter(here).peekable();
-            wanted.peek().is_some() && !wanted.any(|task| task.status.state >= TaskState::Running)
+            let tried = |task: &std::sync::Arc<Task>| {
+                let fails = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
+                fails && (*slot != 0 || task.node == *node) && task.spec_version == service.spec_version
+            };
+            wanted.peek().is_some()
+                && !wanted.any(|task| task.status.state >= TaskState::Running)
+                && !view.tasks_of_slot(id, *slot).any(tried)
         });
         let parallelism = |spec: &cluster_types::ServiceSpec| {
             let of = |parallelism: u64| if parallelism == 0 { u64::MAX } else { parallelism };
@@ -77,5 +84,9 @@ impl Updates {
 /// Whether nothing but an update stops what runs on the task's node.
 fn is_good(view: &View, task: &Task) -> bool {
     let node = task.node.and_then(|node| view.node(node));
-    node.is_some_and(|node| node.status.state == NodeState::Ready && node.spec.availability == Availability::Active)
+    let constraints = view.spec_of(task).map(|spec| &spec.task.placement.constraints);
+    node.is_some_and(|node| {
+        let fits = constraints.is_some_and(|constraints| cluster_decide::constraint::unmet(node, constraints).is_none());
+        fits && node.status.state == NodeState::Ready && node.spec.availability == Availability::Active
+    })
 }
