@@ -43,7 +43,9 @@ fn wrk_loses_no_request_while_a_service_changes() {
     let ours = ours.map(|(way, load)| (format!("our client, {way}"), ended(load)));
     wrks.iter().chain(&ours).for_each(|(what, figures)| report(what, figures));
     for (what, answers) in ours {
-        assert_eq!(answers["failed"], 0, "{what}: {}\n{}", answers["failures"], lab.logs());
+        let tasks =
+            || lab.must("m1", &["service", "inspect", "web"]).out + &lab.must("m1", &["service", "ps", "web", "--format", "json"]).out;
+        assert_eq!(answers["failed"], 0, "{what}: {}\n{}\n{}", answers["failures"], tasks(), lab.logs());
     }
     for (what, figures) in wrks.iter().filter(|_| std::env::var_os("CLUSTER_LAB_JUDGE").is_some()) {
         assert_eq!((&figures["socket_errors"], &figures["bad_answers"]), (&0.into(), &0.into()), "{what}: {figures}\n{}", lab.logs());

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cluster_decide::{network, rebalance, validate};
 use cluster_state::View;
 use cluster_types::{
-    Author, Change, Entry, EntryMode, IdStream, Meta, Network, Node, NodeDescription, NodeNetwork, NodeStatus, Object, ObjectKey, Service,
-    ServiceSpec, ServiceStep, Timestamp,
+    Author, Change, Entry, EntryMode, IdStream, Meta, Network, NetworkId, NetworkSpec, Node, NodeDescription, NodeNetwork, NodeStatus,
+    Object, ObjectKey, Service, ServiceSpec, ServiceStep, Timestamp,
 };
 
 use super::{Waits, answer};
@@ -80,15 +80,7 @@ fn changes(view: &View, request: &Request, now: Timestamp) -> Result<Vec<Change>
             let service = view.service_by_name(name).ok_or("there is no such service")?;
             Ok(vec![Change::Service(service.id, ServiceStep::Steer(service.spec_version, *steer))])
         }
-        Wish::CreateNetwork(spec) => {
-            let id = made.clone().next_id();
-            let subnet = match view.network(id) {
-                Some(done) => done.subnet,
-                None => network::subnet(view, spec).map_err(|problem| problem.to_string())?,
-            };
-            let network = Network { meta: Meta::default(), id, spec: spec.clone(), subnet, blocks: BTreeMap::new() };
-            Ok(vec![Change::Create(Object::Network(Arc::new(network)))])
-        }
+        Wish::CreateNetwork(spec) => create_network(view, made.clone().next_id(), spec),
         Wish::RemoveNetwork(name) => {
             let network = view.network_by_name(name).ok_or("there is no such network")?;
             Ok(vec![Change::Remove { key: ObjectKey::Network(network.id), expect: None }])
@@ -115,4 +107,13 @@ fn changes(view: &View, request: &Request, now: Timestamp) -> Result<Vec<Change>
             Ok(vec![Change::Create(Object::Node(Arc::new(node)))])
         }
     }
+}
+
+fn create_network(view: &View, id: NetworkId, spec: &NetworkSpec) -> Result<Vec<Change>, String> {
+    let subnet = match view.network(id) {
+        Some(done) => done.subnet,
+        None => network::subnet(view, spec).map_err(|problem| problem.to_string())?,
+    };
+    let network = Network { meta: Meta::default(), id, spec: spec.clone(), subnet, blocks: BTreeMap::new() };
+    Ok(vec![Change::Create(Object::Network(Arc::new(network)))])
 }
