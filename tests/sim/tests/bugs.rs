@@ -11,7 +11,7 @@ use cluster_sim::bug::{Bug, plant};
 use cluster_sim::{Config, Report, run};
 
 /// Seeds within which a bug must show itself.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 25;
 
 /// So many of them at least must be found.
 const FOUND: usize = 20;
