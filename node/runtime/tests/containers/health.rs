@@ -37,7 +37,7 @@ const SLEEPS: &str = "exec sleep 1000";
 /// What a process is: compared between the container's own and a probe.
 const WHO: &str = "id; pwd; env | grep -v -e PWD -e SHLVL -e HOSTNAME | sort; grep -e Cap -e Seccomp: -e NoNewPrivs /proc/self/status; \
                    for kind in mnt net ipc uts cgroup pid; do stat -L -c %i /proc/self/ns/$kind; done; ulimit -n; \
-                   cat /proc/self/oom_score_adj; grep Sig /proc/self/status; hostname; ls /";
+                   cat /proc/self/oom_score_adj; grep -e SigBlk -e SigIgn -e SigCgt /proc/self/status; hostname; ls /";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_is_what_the_container_is() {
