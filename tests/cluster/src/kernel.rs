@@ -1,8 +1,12 @@
 //! What the kernel of a host holds of the cluster's network.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::Lab;
+
+/// For so long nothing must change for a host to be at rest.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Links, routes, rules, chains and namespaces, counted.
 #[must_use]
@@ -11,6 +15,20 @@ pub fn leftovers(lab: &Lab, host: &str) -> String {
                   $(ip rule | wc -l) rules, $(nft list ruleset | grep -c \"chain vip_\\|chain port_\\|chain host_\\|chain net_\") chains, \
                   $(ls /var/lib/cluster/network/netns | wc -l) namespaces";
     lab.shell(host, counts).out
+}
+
+/// The same once it stays so for a moment: a host that has just joined is still told of the others.
+#[must_use]
+pub fn settled(lab: &Lab, host: &str) -> String {
+    let mut last = leftovers(lab, host);
+    let mut since = Instant::now();
+    lab.until(&format!("{host} has settled"), || {
+        let now = leftovers(lab, host);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+        (since.elapsed() > QUIET).then(|| last.clone())
+    })
 }
 
 /// Followed connections of containers and services, by protocol: those with an address of the cluster's pool (10.192.0.0/10), or of a

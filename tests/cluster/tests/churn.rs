@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use cluster_lab::kernel::{connections, forget_closed_after, leftovers};
+use cluster_lab::kernel::{connections, forget_closed_after, leftovers, settled};
 use cluster_lab::traffic::{inside, load, load_within};
 use cluster_lab::{Chance, Lab, processes};
 
@@ -135,9 +135,7 @@ fn nothing_is_left_and_nothing_lost_when_services_and_networks_come_and_go_at_ra
     let lab = Lab::cluster_beside(&["m1"], &["w1"], &["client"]);
     lab.import_echo(&HOSTS);
     HOSTS.iter().for_each(|host| forget_closed_after(&lab, host, 3));
-    let at_rest =
-        |host: &str| lab.until("the host is at rest", || Some(leftovers(&lab, host)).filter(|seen| *seen == leftovers(&lab, host)));
-    let bare: Vec<String> = HOSTS.iter().map(|host| at_rest(host)).collect();
+    let bare: Vec<String> = HOSTS.iter().map(|host| settled(&lab, host)).collect();
     let seconds = std::env::var("CLUSTER_LAB_CHURN_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20);
     let mut churn = Churn {
         lab: &lab,

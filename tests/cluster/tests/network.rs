@@ -7,7 +7,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use cluster_lab::kernel::leftovers;
+use cluster_lab::kernel::{leftovers, settled};
 use cluster_lab::traffic::{self, Inside, addresses, answered, ended, inside, load_within};
 use cluster_lab::{Lab, Report};
 use serde_json::Value;
@@ -170,7 +170,7 @@ fn a_cut_link_a_lost_leader_and_flushed_rules_heal() {
 #[test]
 fn services_and_networks_that_come_and_go_leave_nothing_behind() {
     let lab = Lab::cluster(&["m1"], &["w1"]);
-    let before: Vec<String> = ["m1", "w1"].map(|host| leftovers(&lab, host)).into();
+    let before: Vec<String> = ["m1", "w1"].map(|host| settled(&lab, host)).into();
     let rounds = std::env::var("CLUSTER_LAB_CHURN").ok().and_then(|text| text.parse().ok()).unwrap_or(4);
     for round in 0..rounds {
         let networks: Vec<String> = (0..2).map(|number| format!("net-{round}-{number}")).collect();

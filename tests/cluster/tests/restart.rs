@@ -1,7 +1,7 @@
 //! A daemon that starts again while no manager can be reached: its containers keep answering, from the view that it saved, and it catches
 //! up once a manager is back.
 
-use cluster_lab::kernel::leftovers;
+use cluster_lab::kernel::{leftovers, settled};
 use cluster_lab::traffic::{addresses, answered, answerers, inside, load};
 use cluster_lab::{Lab, processes};
 
@@ -9,7 +9,7 @@ use cluster_lab::{Lab, processes};
 fn a_daemon_without_managers_serves_what_it_knew_and_catches_up_later() {
     let mut lab = Lab::cluster_beside(&["m1"], &["w1"], &["client"]);
     lab.import_echo(&["m1", "w1"]);
-    let bare = lab.until("the host is at rest", || Some(leftovers(&lab, "w1")).filter(|seen| *seen == leftovers(&lab, "w1")));
+    let bare = settled(&lab, "w1");
     lab.must("m1", &["service", "create", "--name", "web", "--replicas", "4", "--publish", "8080:80", "echo"]);
     lab.must("m1", &["service", "create", "--name", "gone", "--replicas", "2", "--publish", "8081:80", "echo"]);
     let (web, gone) = (format!("{}:8080", lab.ip("w1")), format!("{}:8081", lab.ip("w1")));
