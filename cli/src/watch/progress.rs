@@ -215,7 +215,7 @@ impl Progress {
             if !older {
                 self.note(view, service.spec().mode.is_job());
             }
-            let known = first && now.0 == TaskState::Running;
+            let known = first && view.task.status.is_serving();
             if !known && (goal <= MANY || !now.1.is_empty()) {
                 lines.extend(summary::line(view));
             }

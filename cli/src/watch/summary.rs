@@ -22,6 +22,7 @@ pub(super) fn line(view: &TaskView) -> Option<String> {
         TaskState::New | TaskState::Assigned | TaskState::Accepted | TaskState::Ready | TaskState::Remove => None,
         TaskState::Pending if error.is_empty() => None,
         TaskState::Pending => Some(format!("{}: pending: {error}", view.name())),
+        TaskState::Running if !view.task.status.is_serving() => Some(format!("{}: {state}, not ready", place(view))),
         TaskState::Preparing | TaskState::Starting | TaskState::Running | TaskState::Complete | TaskState::Shutdown => {
             Some(format!("{}: {state}", place(view)))
         }
@@ -32,7 +33,7 @@ pub(super) fn line(view: &TaskView) -> Option<String> {
 
 /// What the live line says beside the count: the first task that is not there yet.
 pub(super) fn now(wanted: &[&TaskView], pending: &[String]) -> String {
-    let late = wanted.iter().filter(|view| view.task.status.state < TaskState::Running);
+    let late = wanted.iter().filter(|view| view.task.status.state <= TaskState::Running && !view.task.status.is_serving());
     let late = late.max_by_key(|view| view.task.status.state);
     match (late, pending.first()) {
         (Some(view), _) if view.task.status.state > TaskState::Pending => format!("{}: {}", place(view), words(view)),
@@ -44,6 +45,9 @@ pub(super) fn now(wanted: &[&TaskView], pending: &[String]) -> String {
 
 fn words(view: &TaskView) -> String {
     let status = &view.task.status;
+    if let Some(health) = status.health.as_ref().filter(|_| status.state == TaskState::Running) {
+        return format!("running, not ready{}", quoted(&health.output));
+    }
     if status.message.is_empty() { status.state.to_string() } else { format!("{}, {}", status.state, status.message) }
 }
 

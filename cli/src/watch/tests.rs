@@ -5,7 +5,8 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use cluster_types::{
-    Author, FailureAction, JobStatus, NodeId, Revision, Schedule, ServiceMode, TaskState, Timestamp, UpdateState, UpdateStatus, Version,
+    Author, FailureAction, HealthState, JobStatus, NodeId, Revision, Schedule, ServiceMode, TaskHealth, TaskState, Timestamp, UpdateState,
+    UpdateStatus, Version,
 };
 
 use super::drain::Drain;
@@ -452,4 +453,18 @@ fn a_drain_tells_what_moves_and_what_cannot() {
     web.3: stopped
     ");
     insta::assert_snapshot!(told(&step), @r#"Ended("n1 is drained after 9.0 s: 3 tasks have left it", Some("let it take tasks again: cluster node update --availability active n1"))"#);
+}
+
+/// It runs and stays; what its readiness check printed is the cause.
+#[test]
+fn a_task_that_is_not_ready_is_named_when_the_time_is_over() {
+    let mut unready = task(1, 1, TaskState::Running, None);
+    let output = "no database yet".to_owned();
+    unready.task.status.health = Some(TaskHealth { state: HealthState::Healthy, ready: false, output });
+    let mut follow = Follow::new(2, None);
+    let step = follow.look(1, &[unready.clone(), task(2, 2, TaskState::Running, None)]);
+    assert_eq!((step.running, &step.verdict), (1, &Verdict::Going));
+    assert!(follow.said.contains("web.1 on n1: running, not ready"), "{}", follow.said);
+    let late = error(&follow.progress.late(&step, Duration::from_secs(9)), Paint(false));
+    assert!(late.contains("web.1 on n1: running, not ready") && late.contains("no database yet"), "{late}");
 }

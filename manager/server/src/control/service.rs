@@ -9,9 +9,7 @@ use cluster_api::status::{ApiError, Kind, code};
 use cluster_decide::job_progress;
 use cluster_decide::validate::{self, Problem};
 use cluster_state::View;
-use cluster_types::{
-    Author, Change, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, ServiceStep, TaskState, Version, limits,
-};
+use cluster_types::{Author, Change, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, ServiceStep, Version, limits};
 
 use super::conflicts::Conflicts;
 use super::{needed, page, reference};
@@ -125,7 +123,7 @@ pub(super) async fn list(core: &Core, request: pb::ListServicesRequest) -> Resul
 /// A service with what only the leader counts.
 fn message(view: &View, service: &Service, conflicts: &Conflicts<'_>) -> pb::Service {
     let tasks = || view.tasks_of_service(service.id).filter(|task| task.is_wanted());
-    let running = tasks().filter(|task| task.status.state == TaskState::Running).count();
+    let running = tasks().filter(|task| task.status.is_serving()).count();
     let wanted = match service.spec.mode {
         ServiceMode::Replicated { replicas } => replicas,
         ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,

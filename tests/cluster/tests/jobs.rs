@@ -1,0 +1,100 @@
+//! Jobs: work that is to end, once or by the clock, also while leaders die.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong ends the test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use cluster_lab::{Chance, Lab};
+use serde_json::Value;
+
+const MANAGERS: [&str; 3] = ["m1", "m2", "m3"];
+
+/// A directory that the containers of every host see as `/shared`: hosts of a lab have this machine's files.
+struct Shared(tempfile::TempDir);
+
+impl Shared {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn mount(&self) -> String {
+        format!("type=bind,source={},target=/shared", self.0.path().display())
+    }
+
+    /// How often each line was written to a file by the containers.
+    fn lines(&self, file: &str) -> BTreeMap<String, usize> {
+        let mut lines = BTreeMap::new();
+        for line in fs::read_to_string(self.0.path().join(file)).unwrap_or_default().lines() {
+            *lines.entry(line.to_owned()).or_default() += 1;
+        }
+        lines
+    }
+}
+
+/// `service create` of a job whose containers run a shell script.
+fn job<'a>(name: &'a str, flags: &[&'a str], script: &'a str) -> Vec<&'a str> {
+    [&["service", "create", "--name", name, "--entrypoint", "/bin/sh"], flags, &["web", "-c", script]].concat()
+}
+
+fn status(lab: &Lab, host: &str, name: &str) -> Option<Value> {
+    Some(lab.list(host, &["service", "inspect", name]).pop()?["JobStatus"].clone())
+}
+
+#[test]
+fn a_job_completes_as_often_as_asked_however_many_leaders_die() {
+    let mut lab = Lab::cluster(&MANAGERS, &["w1", "w2"]);
+    let shared = Shared::new();
+    let (mount, mut chance) = (shared.mount(), Chance::told("how long after its beginning each leader dies"));
+    let flags = ["--detach", "--mode", "replicated-job", "--replicas", "12", "--max-concurrent", "3", "--mount", &mount];
+    lab.must("m1", &job("load", &[&flags[..], &["--constraint", "node.role==worker"]].concat(), "hostname >>/shared/load; sleep 1"));
+    for _ in 0..2 {
+        #[expect(clippy::disallowed_methods, reason = "a moment by chance, no async runtime here")]
+        std::thread::sleep(std::time::Duration::from_millis(300 + chance.below(700) as u64));
+        let leader = lab.leader(&MANAGERS);
+        lab.kill_daemon(&leader, "KILL");
+        let other = *MANAGERS.iter().find(|manager| **manager != leader).unwrap();
+        lab.until("another one leads and says how the job is", || {
+            let busy = lab.list(other, &["service", "ps", "load", "--filter", "desired-state=running"]);
+            let running = busy.iter().filter(|task| task["CurrentState"].as_str().is_some_and(|state| state.starts_with("Running")));
+            assert!(running.count() <= 3, "more at work than allowed: {busy:?}");
+            status(&lab, other, "load")
+        });
+        lab.start(&leader);
+    }
+    lab.until("the job has ended", || status(&lab, "m1", "load")?["EndedAt"].as_str().map(drop));
+    let wanted = (1..=12).map(|slot| (format!("load.{slot}"), 1)).collect();
+    assert_eq!(shared.lines("load"), wanted, "each place ran once");
+    let shown = lab.list("m1", &["service", "ls"]).pop().unwrap();
+    assert!(shown["Replicas"].as_str().unwrap().contains("12/12 completed"), "{shown}");
+
+    lab.must("m1", &["service", "restart", "load"]);
+    let twice = (1..=12).map(|slot| (format!("load.{slot}"), 2)).collect();
+    assert_eq!(shared.lines("load"), twice, "run again, and waited for");
+    assert_eq!(status(&lab, "m1", "load").unwrap()["JobIteration"]["Index"], 2);
+}
+
+#[test]
+fn jobs_fail_run_everywhere_and_by_the_clock() {
+    let lab = Lab::cluster(&["m1"], &["w1"]);
+    let shared = Shared::new();
+    let mount = shared.mount();
+    let tries = ["--mode", "replicated-job", "--restart-max-attempts", "2", "--restart-delay", "100ms", "--mount", &mount];
+    let failed = lab.ask("m1", &job("bad", &tries, "echo try >>/shared/bad; echo no luck; exit 3"));
+    assert_eq!(failed.code, 7, "{}{}", failed.out, failed.err);
+    assert!(failed.err.contains("exit code 3") && failed.err.contains("no luck"), "{}", failed.err);
+    assert_eq!(shared.lines("bad")["try"], 3, "once, and two restarts");
+
+    lab.must("m1", &job("each", &["--mode", "global-job", "--mount", &mount], "cat /etc/hostname >>/shared/each"));
+    assert_eq!(shared.lines("each").values().sum::<usize>(), 2, "one on each node");
+
+    let clock = ["--mode", "replicated-job", "--schedule", "* * * * * *", "--time-zone", "Europe/Zurich", "--overlap", "forbid"];
+    lab.must("m1", &job("clock", &[&clock[..], &["--mount", &mount]].concat(), "echo run >>/shared/clock; sleep 2"));
+    lab.until("it ran three times by itself", || (shared.lines("clock").get("run") >= Some(&3)).then_some(()));
+    let at_work = lab.running("m1", "clock").len();
+    assert!(at_work <= 1, "{at_work} runs at the same time");
+    lab.must("m1", &["service", "update", "--detach", "--schedule", "", "clock"]);
+    let bad = lab.ask("m1", &job("never", &["--mode", "replicated-job", "--schedule", "61 * * * *"], "true"));
+    assert_eq!(bad.code, 1, "{}{}", bad.out, bad.err);
+    assert!(bad.err.contains("schedule.cron"), "{}", bad.err);
+}
