@@ -52,7 +52,7 @@ impl AgentConfig {
             describe: Arc::new(NodeDescription::default),
             managers,
             dial,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
             data_path: Arc::new(NoDataPath),
             boot_id: String::new(),
         }

@@ -1,22 +1,35 @@
 //! The agent's clock, as a trait, so that a simulation can turn it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cluster_types::Timestamp;
+use cluster_types::{Steady, Timestamp};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
-    /// Now, by the host's clock.
+    /// Now: never goes back, never jumps, so that no delay is held up by somebody who sets the host's clock.
     fn now(&self) -> Timestamp;
 }
 
-/// The host's real clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+/// The host's real clock: the last reading, and when it was made.
+#[derive(Debug)]
+pub struct SystemClock(Mutex<(Steady, Instant)>);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Mutex::new((Steady::begin(wall()), Instant::now())))
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut last.1, Instant::now());
+        let passed = last.1.duration_since(before);
+        last.0.follow(passed, wall())
     }
+}
+
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

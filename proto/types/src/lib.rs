@@ -57,7 +57,7 @@ pub use spec::{
 };
 pub use subnet::{InvalidSubnet, Subnet};
 pub use task_state::{DesiredState, TaskState};
-pub use time::Timestamp;
+pub use time::{Steady, Timestamp};
 pub use token::JoinToken;
 
 /// Whether a planted bug is to show itself here: never, but for simulations that are built with the feature `bugs` (`bug.rs`).

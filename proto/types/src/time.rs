@@ -1,8 +1,12 @@
 //! A moment, in milliseconds since the Unix epoch. Never read here: shells read a clock and pass it in.
 
+mod steady;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use steady::Steady;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Zero means "not known".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -10,6 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// The moment so long after 1970; saturates.
+    #[must_use]
+    pub fn of(since_1970: Duration) -> Self {
+        Self(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// The moment `after` this one; saturates.
     #[must_use]
     pub fn plus(self, after: Duration) -> Self {

@@ -46,7 +46,7 @@ impl Running {
         let worker = Worker::new(WorkerConfig {
             node: NodeId::from_bits(1),
             runtime: Arc::clone(runtime) as Arc<dyn Runtime>,
-            clock: Arc::new(SystemClock),
+            clock: Arc::new(SystemClock::default()),
             reports: Arc::clone(&reports),
             ledger: Ledger::open(folder).unwrap().ledger,
             boot_id: "boot".to_owned(),
@@ -128,7 +128,7 @@ async fn settle(worker: &mut Worker) {
 }
 
 async fn bare(ledger: Ledger, runtime: &Arc<FakeRuntime>) -> Worker {
-    let (runtime, clock) = (Arc::clone(runtime) as Arc<dyn Runtime>, Arc::new(SystemClock));
+    let (runtime, clock) = (Arc::clone(runtime) as Arc<dyn Runtime>, Arc::new(SystemClock::default()));
     Worker::new(WorkerConfig { node: NodeId::from_bits(1), runtime, clock, reports: Arc::default(), ledger, boot_id: String::new() }).await
 }
 

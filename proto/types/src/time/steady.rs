@@ -1,0 +1,65 @@
+//! A time that only moves forward, at nearly the rate of real time, whatever is done to the wall clock. Pure: clocks of managers and agents
+//! feed it with what they read.
+
+use std::time::Duration;
+
+use super::Timestamp;
+
+/// The last reading of a clock that slews towards the wall clock and never jumps (failures C9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Steady {
+    milliseconds: f64,
+}
+
+impl Steady {
+    /// Begins at what the wall clock says, given as the time since 1970.
+    #[must_use]
+    pub fn begin(wall: Duration) -> Self {
+        Self { milliseconds: milliseconds(wall) }
+    }
+
+    /// The next reading after real time `passed`: it follows the wall clock at between 0.9 and 1.1 times the rate of real time.
+    pub fn follow(&mut self, passed: Duration, wall: Duration) -> Timestamp {
+        let (last, passed) = (self.milliseconds, milliseconds(passed));
+        self.milliseconds = milliseconds(wall).clamp(last + 0.9 * passed, last + 1.1 * passed);
+        Timestamp::of(Duration::from_secs_f64(self.milliseconds / 1000.0))
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_jump_of_the_wall_clock_is_taken_slowly() {
+        let after_a_second = |wall| Steady::begin(HOUR).follow(Duration::from_secs(1), wall).since(Timestamp::of(HOUR));
+        assert_eq!(after_a_second(2 * HOUR), Duration::from_millis(1100));
+        assert_eq!(after_a_second(Duration::ZERO), Duration::from_millis(900));
+        assert_eq!(after_a_second(HOUR + Duration::from_millis(1001)), Duration::from_millis(1001));
+    }
+
+    proptest! {
+        #[test]
+        fn it_keeps_nearly_the_rate_of_real_time(steps in prop::collection::vec((0u64..10_000, 0u64..100_000_000), 1..100)) {
+            let mut steady = Steady::begin(HOUR);
+            let (mut last, mut real) = (Timestamp::of(HOUR), Duration::ZERO);
+            for (passed, wall) in steps {
+                real += Duration::from_millis(passed);
+                let now = steady.follow(Duration::from_millis(passed), Duration::from_millis(wall));
+                prop_assert!(now >= last, "{last:?}, then {now:?}");
+                last = now;
+            }
+            let read = last.since(Timestamp::of(HOUR)).as_secs_f64();
+            let real = real.as_secs_f64();
+            prop_assert!((0.9 * real - 0.002..=1.1 * real + 0.002).contains(&read), "{read} s in {real} s");
+        }
+    }
+}
