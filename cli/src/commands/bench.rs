@@ -5,6 +5,7 @@ mod commit;
 mod failover;
 mod fleet;
 mod lifecycle;
+mod loss;
 mod meter;
 mod network;
 mod place;
@@ -34,6 +35,8 @@ pub(crate) enum Bench {
     Commit(commit::Commit),
     /// Time from a request to its running replica, and from a killed container to its replacement (as root, on a host with the image)
     Lifecycle(lifecycle::Lifecycle),
+    /// Time from a host that is cut off to its tasks running on other hosts
+    Loss(loss::Loss),
     /// Longest time without a committed write, while a manager is killed
     Failover(failover::Failover),
 }
@@ -48,6 +51,7 @@ impl Bench {
             Self::Network(network) => network.run(),
             Self::Commit(commit) => block_on(commit.run(host, identity)),
             Self::Lifecycle(lifecycle) => block_on(lifecycle.run(host, identity)),
+            Self::Loss(loss) => block_on(loss.run(host, identity)),
             Self::Failover(failover) => block_on(failover.run(host, identity)),
         }
     }

@@ -8,9 +8,9 @@ use clap::Args;
 use cluster_api::pb;
 use cluster_types::{ContainerSpec, RestartPolicy, ServiceMode, ServiceSpec, TaskId, TaskSpec, TaskState};
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::meter::{line, percentiles};
+use super::meter::{line, spread};
 use super::{failed, kill};
 use crate::client::{Client, answer, request_id};
 use crate::connect::Host;
@@ -102,9 +102,4 @@ async fn running(client: &Client, name: &str, before: Option<TaskId>) -> Result<
     let tasks = client.tasks(pb::ListTasksRequest { service: name.to_owned(), ..Default::default() }).await?;
     let runs = tasks.into_iter().find(|view| view.task.status.state == TaskState::Running && Some(view.task.id) != before);
     Ok(runs.and_then(|view| Some(Running { task: view.task.id, pid: view.task.status.container.as_ref()?.pid? })))
-}
-
-fn spread(times: &mut [Duration]) -> Value {
-    let (median, worst) = percentiles(times);
-    json!({ "median_ms": median, "p99_ms": worst, "min_ms": times.first().map(|time| time.as_secs_f64() * 1e3) })
 }

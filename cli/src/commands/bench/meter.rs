@@ -61,6 +61,12 @@ pub(super) fn percentiles(times: &mut [Duration]) -> (f64, f64) {
     (milliseconds(at(50)), milliseconds(at(99)))
 }
 
+/// Middle, 99th percentile and best of some times.
+pub(super) fn spread(times: &mut [Duration]) -> Value {
+    let (median, worst) = percentiles(times);
+    json!({ "median_ms": median, "p99_ms": worst, "min_ms": times.first().map(|time| time.as_secs_f64() * 1e3) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
