@@ -7,7 +7,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use cluster_lab::{Chance, Lab, traffic};
+use cluster_lab::{Chance, Lab, Wrk, traffic};
 use serde_json::Value;
 
 /// Milliseconds between two requests of a connection.
@@ -57,9 +57,13 @@ fn an_update_that_fails_its_health_check_rolls_back_and_no_client_notices() {
     for order in ["stop-first", "start-first"] {
         lab.must("m1", &["service", "update", "--update-order", order, "web"]);
         let clients = clients(&lab, ["m1", "w1"]);
+        let wrk = Wrk::begin(&lab, "client", &port(&lab, "w2"), "keep");
         let update = lab.ask("m1", &["service", "update", "--args", "/bin/echo 8081", "--message", "another port", "web"]);
         assert_eq!(update.code, 8, "{order}: {}{}", update.out, update.err);
         assert!(update.err.contains("unhealthy"), "{order}: {}", update.err);
+        let wrk = wrk.ended(&lab);
+        eprintln!("{order}: wrk {wrk}");
+        assert_eq!((&wrk["socket_errors"], &wrk["bad_answers"]), (&0.into(), &0.into()), "{order}: {wrk}\n{}", lab.logs());
         none_failed(&lab, order, clients);
         let status = update_status(&lab, "m1").unwrap();
         assert_eq!(status["State"], "rollback_completed", "{status}");
