@@ -53,7 +53,6 @@ pub(crate) struct Watch {
     versions: versions::Versions,
     events: events::Events,
     addresses: addresses::Addresses,
-    removals: removals::Removals,
     replicas: replicas::Replicas,
     updates: updates::Updates,
     slots: slots::Slots,
@@ -125,9 +124,8 @@ impl Watch {
         for event in &applied.events {
             self.judge("I6", forward::follow(event));
             self.judge("I7", nodes::follow(event));
+            self.judge("removed", removals::follow(event, entry, &view));
         }
-        let found = self.removals.follow(applied, entry, &view);
-        self.judge("removed", found);
         let found = self.slots.follow(applied, &view);
         self.judge("I8", found);
         let found = self.addresses.follow(applied, &view);
@@ -176,8 +174,7 @@ impl Watch {
         let found = self.runs.started(host, assignment, starts);
         self.judge("once", found);
         let is_member = self.events.has_node(node);
-        let events = &self.events;
-        let found = self.runs.takes_addresses(host, assignment, is_member, |task| events.holds_resources(task));
+        let found = self.runs.takes_addresses(host, assignment, is_member);
         self.judge("I9", found);
     }
 

@@ -158,8 +158,15 @@ impl Agent {
         self.reports.len() + self.views.len() + self.unsaved.len()
     }
 
-    /// Whether nothing is under way.
-    pub(crate) fn rests(&self) -> bool {
-        self.reports.len() == 0 && self.views.is_empty() && self.round.is_none() && self.slots.values().all(|slot| slot.busy.is_none())
+    /// What is under way, for people.
+    pub(crate) fn does(&self) -> Option<String> {
+        let busy = self.slots.values().filter(|slot| slot.busy.is_some()).count();
+        let (reports, views) = (self.reports.len(), self.views.len());
+        let saves = self.round.is_some();
+        let rests = (busy, reports, views, saves) == (0, 0, 0, false) && self.is_in_session();
+        (!rests).then(|| {
+            let session = if self.is_in_session() { "a" } else { "no" };
+            format!("has {session} session, {busy} busy tasks, {reports} reports and {views} views under way, and saves: {saves}")
+        })
     }
 }
