@@ -15,6 +15,7 @@ mod nodes;
 mod removals;
 mod replicas;
 mod runs;
+mod saved;
 mod slots;
 mod updates;
 mod verdicts;
@@ -28,6 +29,7 @@ use cluster_state::{Applied, State, View};
 use cluster_task::Fence;
 use cluster_types::{AssignmentDiff, NodeId, RequestId, SessionStamp, TaskAssignment, TaskId, Timestamp};
 
+use crate::host::Known;
 use crate::manager::Logged;
 
 /// An invariant that does not hold.
@@ -176,6 +178,11 @@ impl Watch {
         let is_member = self.events.has_node(node);
         let found = self.runs.takes_addresses(host, assignment, is_member);
         self.judge("I9", found);
+    }
+
+    /// What an agent's disk has of a task whose container was started: asked as it starts, and again whenever the agent does.
+    pub(crate) fn found_saved(&mut self, host: usize, task: TaskId, known: Option<&Known>) {
+        self.judge("saved", saved::found(host, task, known));
     }
 
     /// A container runs no longer.

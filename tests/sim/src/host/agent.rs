@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_task::{Action, Fence, Sequence, TaskMemory};
-use cluster_types::{Observed, TaskAssignment, TaskId, TaskState, TaskStatus, Timestamp, Version, ViewDiff};
+use cluster_types::{Check, Observed, TaskAssignment, TaskId, TaskState, TaskStatus, Timestamp, Version, ViewDiff};
 
 use super::ledger::{Contents, Known, Record};
 use super::reports::Reports;
@@ -86,6 +86,7 @@ pub(super) struct Round {
     pub(super) records: Vec<Record>,
     pub(super) statuses: Vec<(TaskId, TaskStatus)>,
     pub(super) actions: Vec<(TaskId, Action)>,
+    pub(super) probes: Vec<(TaskId, Check)>,
     pub(super) is_durable: bool,
 }
 
