@@ -1,13 +1,13 @@
 //! Which task records go: history beyond its bound, and tasks whose slot or service is gone once nothing of them can run.
 //!
-//! It never touches a task that may still run on a node that is there. Its removal also ends the container's files and logs on the node
-//! (see [`crate::assignment`]).
+//! It never touches a task that may still run on a node that is a member, be it down: its record holds its addresses until the node itself
+//! says that it ended (decision 8). Its removal also ends the container's files and logs on the node (see [`crate::assignment`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_state::View;
-use cluster_types::{Change, DesiredState, JobStatus, NodeId, NodeState, ObjectKey, ServiceId, Task, TaskState, bug, limits};
+use cluster_types::{Change, DesiredState, JobStatus, NodeId, ObjectKey, ServiceId, Task, TaskState, bug, limits};
 
 use crate::draft::Draft;
 
@@ -74,16 +74,12 @@ fn fate(view: &View, task: &Task) -> Fate {
         DesiredState::Shutdown if state.is_terminal() && task.slot == 0 && !has_node(view, task) => Fate::Goes,
         DesiredState::Shutdown if state.is_terminal() => Fate::History,
         DesiredState::Shutdown => Fate::Stays,
-        DesiredState::Remove if state.is_terminal() || is_lost(view, task) || bug!(ReaperRunning) => Fate::Goes,
+        DesiredState::Remove if state.is_terminal() || !has_node(view, task) || bug!(ReaperRunning) => Fate::Goes,
         DesiredState::Remove => Fate::Stays,
     }
 }
 
-/// Whether nobody will report its end: its node is gone or called down. If that node comes back, its full set lacks the task.
-fn is_lost(view: &View, task: &Task) -> bool {
-    task.node.and_then(|id| view.node(id)).is_none_or(|node| node.status.state == NodeState::Down)
-}
-
+/// Whether somebody may yet report its end. What a node that was removed had is nobody's: its agent is refused, and stops all.
 fn has_node(view: &View, task: &Task) -> bool {
     task.node.is_some_and(|node| view.node(node).is_some())
 }

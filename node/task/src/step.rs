@@ -60,7 +60,7 @@ fn judge(observed: &Observed, memory: &mut TaskMemory, now: Timestamp) {
         return;
     }
     let at = if observed.at == Timestamp::default() { now } else { observed.at };
-    let started = state == TaskState::Running || (state == TaskState::Starting && memory.rebooted);
+    let started = !bug!(StartsAgain) && (state == TaskState::Running || (state == TaskState::Starting && memory.rebooted));
     match observed.phase {
         ContainerPhase::Running => {
             memory.rebooted = false;

@@ -22,19 +22,36 @@ impl WallClock {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlewedClock {
     read_at: u64,
-    reading: u64,
+    /// In tenths of a millisecond: in whole ones, a clock that is read every millisecond would stand still while it is slow.
+    tenths: u64,
 }
 
 impl SlewedClock {
     /// Of a process that starts now.
     pub(crate) fn new(now: u64, wall: WallClock) -> Self {
-        Self { read_at: now, reading: wall.now(now).0 }
+        Self { read_at: now, tenths: wall.now(now).0 * 10 }
     }
 
     pub(crate) fn read(&mut self, now: u64, wall: WallClock) -> Timestamp {
         let passed = now - self.read_at;
-        let (least, most) = (self.reading + passed * 9 / 10, self.reading + passed * 11 / 10);
-        *self = Self { read_at: now, reading: wall.now(now).0.clamp(least, most) };
-        Timestamp(self.reading)
+        let (least, most) = (self.tenths + passed * 9, self.tenths + passed * 11);
+        *self = Self { read_at: now, tenths: (wall.now(now).0 * 10).clamp(least, most) };
+        Timestamp(self.tenths / 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_often_a_clock_is_read_does_not_change_its_rate() {
+        for offset in [-3_600_000, 3_600_000] {
+            let wall = WallClock { offset };
+            let mut often = SlewedClock::new(0, WallClock::default());
+            let mut once = often;
+            let readings: Vec<Timestamp> = (1..=1_000).map(|now| often.read(now, wall)).collect();
+            assert_eq!(readings.last(), Some(&once.read(1_000, wall)));
+        }
     }
 }

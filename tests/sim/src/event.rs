@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cluster_task::{Action, Outcome};
-use cluster_types::TaskId;
+use cluster_types::{Check, TaskId};
 
 use crate::client::{Answer, Request};
 use crate::fault::Ending;
@@ -43,6 +43,8 @@ pub(crate) enum Event {
     Effect { host: usize, boot: u64, life: u64, task: TaskId, action: Action },
     /// The agent hears how an action went, or what a look at the container showed.
     Finished { host: usize, life: u64, task: TaskId, acted: Option<(Action, Outcome)> },
+    /// A check of a container ends.
+    Probed { host: usize, life: u64, task: TaskId, check: Check },
     /// A container ends by itself, unless it has been started anew since.
     Exit { host: usize, boot: u64, task: TaskId, started: u64, code: i32 },
     /// The agent hears that a container changed.

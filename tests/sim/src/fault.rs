@@ -39,6 +39,8 @@ pub enum Class {
     ClockJump,
     /// A container ends by itself.
     ContainerCrash,
+    /// A container fails its checks.
+    Unhealthy,
     /// No registry answers a machine.
     ImageMissing,
     /// A machine that was removed joins again, as another node.
@@ -47,7 +49,7 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Loss,
         Self::Delay,
         Self::Duplicate,
@@ -65,6 +67,7 @@ impl Class {
         Self::NodeLoss,
         Self::ClockJump,
         Self::ContainerCrash,
+        Self::Unhealthy,
         Self::ImageMissing,
         Self::Rejoin,
     ];
@@ -90,6 +93,7 @@ impl Class {
             Self::NodeLoss => "machine lost",
             Self::ClockJump => "clock jumped",
             Self::ContainerCrash => "container crashed",
+            Self::Unhealthy => "container unhealthy",
             Self::ImageMissing => "image missing",
             Self::Rejoin => "node joined anew",
         }

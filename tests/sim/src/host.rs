@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use cluster_types::{NodeDescription, NodeId, TaskId, ViewItems};
 
 pub(crate) use self::agent::Agent;
+pub(crate) use self::ledger::Known;
 use self::ledger::Ledger;
 pub(crate) use self::runtime::Runtime;
 use crate::clock::WallClock;
@@ -73,6 +74,9 @@ impl Host {
         let mut agent = Agent::new(context.chance.word(), self.ledger.fence());
         let present: BTreeSet<TaskId> = self.runtime.tasks().collect();
         let contents = self.ledger.read();
+        for task in present.iter().filter(|task| self.runtime.starts(**task) > 0) {
+            context.watch.found_saved(self.index, *task, contents.tasks.get(task));
+        }
         agent.adopt(contents, present, self.boot);
         self.agent = Some(agent);
         context.say(&format!("agent {} starts", self.index));

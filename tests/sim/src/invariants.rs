@@ -15,6 +15,7 @@ mod nodes;
 mod removals;
 mod replicas;
 mod runs;
+mod saved;
 mod slots;
 mod updates;
 mod verdicts;
@@ -28,6 +29,7 @@ use cluster_state::{Applied, State, View};
 use cluster_task::Fence;
 use cluster_types::{AssignmentDiff, NodeId, RequestId, SessionStamp, TaskAssignment, TaskId, Timestamp};
 
+use crate::host::Known;
 use crate::manager::Logged;
 
 /// An invariant that does not hold.
@@ -53,7 +55,6 @@ pub(crate) struct Watch {
     versions: versions::Versions,
     events: events::Events,
     addresses: addresses::Addresses,
-    removals: removals::Removals,
     replicas: replicas::Replicas,
     updates: updates::Updates,
     slots: slots::Slots,
@@ -125,9 +126,8 @@ impl Watch {
         for event in &applied.events {
             self.judge("I6", forward::follow(event));
             self.judge("I7", nodes::follow(event));
+            self.judge("removed", removals::follow(event, entry, &view));
         }
-        let found = self.removals.follow(applied, entry, &view);
-        self.judge("removed", found);
         let found = self.slots.follow(applied, &view);
         self.judge("I8", found);
         let found = self.addresses.follow(applied, &view);
@@ -176,9 +176,13 @@ impl Watch {
         let found = self.runs.started(host, assignment, starts);
         self.judge("once", found);
         let is_member = self.events.has_node(node);
-        let events = &self.events;
-        let found = self.runs.takes_addresses(host, assignment, is_member, |task| events.holds_resources(task));
+        let found = self.runs.takes_addresses(host, assignment, is_member);
         self.judge("I9", found);
+    }
+
+    /// What an agent's disk has of a task whose container was started: asked as it starts, and again whenever the agent does.
+    pub(crate) fn found_saved(&mut self, host: usize, task: TaskId, known: Option<&Known>) {
+        self.judge("saved", saved::found(host, task, known));
     }
 
     /// A container runs no longer.

@@ -141,6 +141,7 @@ impl World {
             Event::Finished { host, life, task, acted } if alive(&self.hosts, host, life) => {
                 self.hosts[host].finished(task, acted, context)
             }
+            Event::Probed { host, life, task, check } if alive(&self.hosts, host, life) => self.hosts[host].probed(task, check, context),
             Event::Notice { host, life, task } if alive(&self.hosts, host, life) => self.hosts[host].notice(task, context),
             Event::Viewed { host, life } if alive(&self.hosts, host, life) => self.hosts[host].viewed(context),
             Event::Report { host, life } if alive(&self.hosts, host, life) => self.hosts[host].report(context),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cluster_state::View;
-use cluster_types::{BlockOwner, Change, Network, NetworkId, NetworkStep, NodeState, TaskAddress, bug};
+use cluster_types::{BlockOwner, Change, Network, NetworkId, NetworkStep, TaskAddress, bug};
 
 /// Owners that are looked for one by one before all are.
 const WALKS: usize = 4;
@@ -201,7 +201,7 @@ impl Pool {
             return None;
         }
         let mut owned: Vec<(u32, BlockOwner)> = self.blocks().filter(|(_, owner)| *owner != asker).collect();
-        owned.retain(|(block, owner)| !may_live_on(view, *owner) && self.used(view, *block) == 0);
+        owned.retain(|(block, _)| self.used(view, *block) == 0);
         let idle = owned.into_iter().min_by_key(|(block, owner)| (self.worth(view, *owner), *block));
         self.is_spent = idle.is_none();
         idle.map(|(block, _)| block)
@@ -227,11 +227,6 @@ impl Pool {
         self.first_free = self.first_free.min(block);
         self.is_spent = false;
     }
-}
-
-/// Whether addresses may be live of which no record is left: on a node that is cut off, containers outlive their service.
-fn may_live_on(view: &View, owner: BlockOwner) -> bool {
-    matches!(owner, BlockOwner::Node(node) if view.node(node).is_some_and(|node| node.status.state == NodeState::Down))
 }
 
 /// Where in `count` places a search begins.

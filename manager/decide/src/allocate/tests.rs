@@ -185,23 +185,43 @@ fn a_block_goes_to_who_needs_it_and_those_of_removed_nodes_are_free_again() {
 }
 
 #[test]
-fn a_node_that_is_cut_off_keeps_its_blocks_since_its_containers_may_live() {
+fn what_lives_on_a_node_that_is_cut_off_keeps_its_address_until_the_node_says_that_it_ended() {
     let mut bed = Testbed::new(4);
     let net = bed.create_network(1, "10.1.0.0/29");
     let web = bed.create(1, on("web", 3, &[net]));
     bed.settle();
-    let before = addresses(&bed, web);
+    let lives = bed.wanted(web).into_iter().find(|task| task.node == Some(node_id(1))).unwrap();
     bed.set_node(1, NodeState::Down);
     bed.remove(ObjectKey::Service(web));
     bed.settle();
-    assert_eq!(bed.view().tasks_of_service(web).count(), 0, "there is no record left of what may run on node 1");
+    let left: Vec<_> = bed.view().tasks_of_service(web).map(|task| task.id).collect();
+    assert_eq!(left, [lives.id], "the node has not said that it stopped it");
     let other = bed.create(2, ServiceSpec { mode: ServiceMode::Global, ..on("other", 0, &[net]) });
     bed.settle();
-    let blocks = bed.view().network(net).unwrap().blocks.clone();
-    assert!(blocks.values().any(|owner| *owner == BlockOwner::Node(node_id(1))), "{blocks:?} {before:?}");
+    assert_eq!(bed.view().address_holder(lives.addresses[0].address), Some(Holder::Task(lives.id)));
+    assert_eq!(bed.running(other).len(), 2, "the blocks are four: of two nodes, of the services, and of the node that is cut off");
+
     bed.set_node(1, NodeState::Ready);
     bed.settle();
-    assert_eq!(bed.running(other).len(), 3, "the blocks are enough for three nodes and the services");
+    assert_eq!(bed.view().tasks_of_service(web).count(), 0);
+    assert_eq!(bed.running(other).len(), 3);
+}
+
+#[test]
+fn after_a_day_the_addresses_of_a_node_that_is_cut_off_are_free() {
+    let mut bed = Testbed::new(4);
+    let net = bed.create_network(1, "10.1.0.0/29");
+    let web = bed.create(1, on("web", 3, &[net]));
+    bed.settle();
+    bed.set_node(1, NodeState::Down);
+    bed.remove(ObjectKey::Service(web));
+    let other = bed.create(2, ServiceSpec { mode: ServiceMode::Global, ..on("other", 0, &[net]) });
+    bed.settle();
+    assert_eq!(bed.running(other).len(), 2);
+    bed.advance(std::time::Duration::from_secs(24 * 60 * 60));
+    bed.settle();
+    assert_eq!(bed.view().tasks_of_service(web).count(), 0);
+    assert_eq!(bed.running(other).len(), 3, "node 4 has the block of node 1");
 }
 
 #[test]

@@ -5,13 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use cluster_raft::ProposeError;
 use cluster_types::limits::CHANGES_PER_ENTRY;
 use cluster_types::{Change, NodeId, TaskId, TaskStatus, TaskStep};
 use tokio::sync::Notify;
 
 use crate::core::Core;
 use crate::dispatcher::sessions::Handle;
+
+/// After a proposal that did not get into the log in time.
+const RETRY: Duration = Duration::from_millis(250);
 
 /// What waits for the next proposal.
 #[derive(Default)]
@@ -67,17 +72,55 @@ impl Reports {
     }
 }
 
-/// Proposes a batch and tells the sessions. After a failure nothing is acknowledged: the session ends with the leadership, and its agent
-/// reports again.
+/// Proposes a batch and tells the sessions.
 async fn flush(core: &Core, pending: Pending) {
     let mut changes = pending.nodes;
     changes.extend(pending.tasks.into_iter().map(|(task, (node, status))| Change::Task(task, TaskStep::Report(node, status))));
-    let batches = changes.chunks(CHANGES_PER_ENTRY).map(|batch| core.propose_each(batch.to_vec()));
-    if let Err(error) = futures::future::try_join_all(batches).await {
-        tracing::warn!(%error, "what nodes reported did not get into the log");
+    let batches = || changes.chunks(CHANGES_PER_ENTRY).map(|batch| core.propose_each(batch.to_vec()));
+    if until_logged(async || futures::future::try_join_all(batches()).await.map(drop)).await.is_err() {
         return;
     }
     for (session, received) in pending.acknowledge.into_values() {
         session.committed(received);
+    }
+}
+
+/// Proposes until it is in the log, or can never be. A proposal that took too long may be there twice then, which changes nothing: a status
+/// does not go back. When another manager leads nobody waits any more: the sessions end, and their agents report to the next leader.
+async fn until_logged(propose: impl AsyncFn() -> Result<(), ProposeError>) -> Result<(), ProposeError> {
+    let mut is_told = false;
+    loop {
+        match propose().await {
+            Err(error @ ProposeError::TooLarge { .. }) => {
+                tracing::error!(%error, "what nodes reported can never get into the log");
+                return Err(error);
+            }
+            Err(error) if !is_told => tracing::warn!(%error, "what nodes reported is not in the log yet; trying again"),
+            Err(_) => {}
+            Ok(()) => return Ok(()),
+        }
+        is_told = true;
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    async fn tried(mut answers: Vec<Result<(), ProposeError>>) -> (bool, usize) {
+        answers.reverse();
+        let left = RefCell::new(answers);
+        let logged = until_logged(async || left.borrow_mut().pop().unwrap()).await;
+        (logged.is_ok(), left.into_inner().len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_is_proposed_until_it_is_in_the_log() {
+        let slow = || Err(ProposeError::Timeout);
+        assert_eq!(tried(vec![slow(), slow(), Ok(()), Ok(())]).await, (true, 1));
+        assert_eq!(tried(vec![Err(ProposeError::TooLarge { size: 2, limit: 1 }), Ok(())]).await, (false, 1));
     }
 }

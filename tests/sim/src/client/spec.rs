@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster_state::View;
 use cluster_types::{
-    EndpointMode, FailureAction, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort, RestartCondition, Schedule,
+    EndpointMode, FailureAction, HealthSpec, HealthTest, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort, RestartCondition, Schedule,
     ServiceMode, ServiceSpec, UpdateConfig, UpdateOrder,
 };
 
@@ -63,6 +63,23 @@ fn update(chance: &mut Chance) -> UpdateConfig {
     }
 }
 
+/// How a container is asked for its health, if it is.
+fn health(chance: &mut Chance) -> HealthSpec {
+    if chance.percent(70) { HealthSpec::default() } else { check(chance) }
+}
+
+fn check(chance: &mut Chance) -> HealthSpec {
+    let mut millis = |most| Some(Duration::from_millis(chance.within(200..=most)));
+    HealthSpec {
+        test: HealthTest::Cmd(vec!["check".to_owned()]),
+        interval: millis(3_000),
+        start_period: millis(4_000),
+        start_interval: millis(1_000),
+        timeout: None,
+        retries: u32::try_from(chance.within(1..=3)).ok(),
+    }
+}
+
 fn constraints(chance: &mut Chance) -> Vec<cluster_types::Constraint> {
     if chance.percent(80) { Vec::new() } else { "node.labels.zone==a".parse().into_iter().collect() }
 }
@@ -83,6 +100,8 @@ pub(crate) fn random(name: &str, view: &View, chance: &mut Chance) -> ServiceSpe
     spec.task.placement.auto_rebalance = chance.percent(20);
     spec.task.on_node_lost = node_loss(chance);
     spec.task.container.stop_grace = Duration::from_secs(chance.within(1..=8));
+    spec.task.container.health = health(chance);
+    spec.task.container.readiness = if chance.percent(10) { Some(check(chance)) } else { None };
     spec.task.reservation.nano_cpus = chance.below(3) * 500_000_000;
     spec.task.restart.delay = Duration::from_secs(chance.below(4));
     spec.task.restart.max_delay = Duration::from_secs(8);
@@ -123,7 +142,7 @@ fn node_loss(chance: &mut Chance) -> NodeLoss {
 }
 
 fn edit(view: &View, chance: &mut Chance) -> SpecEdit {
-    match chance.below(20) {
+    match chance.below(21) {
         0..=5 => SpecEdit::Replicas(chance.below(8)),
         6..=10 => SpecEdit::Image(image(chance)),
         11 => SpecEdit::Cpus(chance.below(3) * 500_000_000),
@@ -133,6 +152,7 @@ fn edit(view: &View, chance: &mut Chance) -> SpecEdit {
         16 => SpecEdit::Mode(if chance.percent(50) { EndpointMode::Dnsrr } else { EndpointMode::Vip }),
         17 => SpecEdit::Update(Box::new(update(chance))),
         18 => SpecEdit::RestartDelay(Duration::from_secs(chance.below(4))),
+        19 => SpecEdit::Health(Box::new(health(chance))),
         _ => SpecEdit::Constraints(constraints(chance)),
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use cluster_types::{
-    Availability, DrainSpec, EndpointMode, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort, ServiceMode,
+    Availability, DrainSpec, EndpointMode, HealthSpec, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort, ServiceMode,
     ServiceSpec, Steer, Timestamp, UpdateConfig,
 };
 
@@ -37,6 +37,7 @@ pub(crate) enum SpecEdit {
     Mode(EndpointMode),
     Update(Box<UpdateConfig>),
     RestartDelay(Duration),
+    Health(Box<HealthSpec>),
     Constraints(Vec<cluster_types::Constraint>),
 }
 
@@ -65,6 +66,7 @@ impl SpecEdit {
             Self::Mode(mode) => spec.endpoint.mode = *mode,
             Self::Update(update) => spec.update = **update,
             Self::RestartDelay(delay) => spec.task.restart.delay = *delay,
+            Self::Health(health) => spec.task.container.health.clone_from(health),
             Self::Constraints(constraints) => spec.task.placement.constraints.clone_from(constraints),
         }
     }

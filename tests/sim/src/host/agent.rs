@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cluster_task::{Action, Fence, Sequence, TaskMemory};
-use cluster_types::{Observed, TaskAssignment, TaskId, TaskState, TaskStatus, Timestamp, Version, ViewDiff};
+use cluster_types::{Check, Observed, TaskAssignment, TaskId, TaskState, TaskStatus, Timestamp, Version, ViewDiff};
 
 use super::ledger::{Contents, Known, Record};
 use super::reports::Reports;
@@ -86,6 +86,7 @@ pub(super) struct Round {
     pub(super) records: Vec<Record>,
     pub(super) statuses: Vec<(TaskId, TaskStatus)>,
     pub(super) actions: Vec<(TaskId, Action)>,
+    pub(super) probes: Vec<(TaskId, Check)>,
     pub(super) is_durable: bool,
 }
 
@@ -158,8 +159,15 @@ impl Agent {
         self.reports.len() + self.views.len() + self.unsaved.len()
     }
 
-    /// Whether nothing is under way.
-    pub(crate) fn rests(&self) -> bool {
-        self.reports.len() == 0 && self.views.is_empty() && self.round.is_none() && self.slots.values().all(|slot| slot.busy.is_none())
+    /// What is under way, for people.
+    pub(crate) fn does(&self) -> Option<String> {
+        let busy = self.slots.values().filter(|slot| slot.busy.is_some()).count();
+        let (reports, views) = (self.reports.len(), self.views.len());
+        let saves = self.round.is_some();
+        let rests = (busy, reports, views, saves) == (0, 0, 0, false) && self.is_in_session();
+        (!rests).then(|| {
+            let session = if self.is_in_session() { "a" } else { "no" };
+            format!("has {session} session, {busy} busy tasks, {reports} reports and {views} views under way, and saves: {saves}")
+        })
     }
 }

@@ -87,6 +87,11 @@ impl Ledger {
         contents
     }
 
+    /// What of a task survives a power cut.
+    pub(crate) fn saved(&self, task: TaskId) -> Option<&Known> {
+        self.synced.tasks.get(&task)
+    }
+
     /// The fence that survives a power cut.
     pub(crate) fn saved_fence(&self) -> Fence {
         self.synced.fence

@@ -1,7 +1,7 @@
 //! One round of the worker: step, save, report, act. Each in a step of its own, so that the agent may die in between.
 
 use cluster_task::{Action, Outcome, step};
-use cluster_types::{DesiredState, TaskId, Timestamp};
+use cluster_types::{Check, DesiredState, TaskId, Timestamp};
 
 use super::Host;
 use super::agent::{Agent, Busy, Round, Slot};
@@ -65,7 +65,7 @@ impl Host {
     fn act(&mut self, context: &mut Context) {
         let Some(agent) = &mut self.agent else { return };
         let Some(round) = &mut agent.round else { return };
-        let (statuses, actions) = (std::mem::take(&mut round.statuses), std::mem::take(&mut round.actions));
+        let Round { statuses, actions, probes, .. } = std::mem::take(round);
         for (task, status) in &statuses {
             agent.reports.put(*task, status);
         }
@@ -81,6 +81,21 @@ impl Host {
             let millis = self.takes(usual, context);
             context.after(millis, Event::Effect { host: self.index, boot: self.boot, life: self.life, task, action });
         }
+        for (task, check) in probes {
+            let millis = self.takes(5..=150, context);
+            context.after(millis, Event::Probed { host: self.index, life: self.life, task, check });
+        }
+    }
+
+    /// A check of a container ends.
+    pub(crate) fn probed(&mut self, task: TaskId, check: Check, context: &mut Context) {
+        let now = self.wall.now(context.now);
+        let verdict = self.runtime.probe(task, context.now);
+        let Some(agent) = &mut self.agent else { return };
+        let Some(slot) = agent.slots.get_mut(&task) else { return };
+        slot.changed |= slot.memory.record_probe(check, &verdict, now);
+        agent.ready.insert(task);
+        self.wake_worker(context);
     }
 
     /// The runtime does what it was asked.
@@ -131,6 +146,9 @@ impl Host {
             && let Some(container) = self.runtime.get(task)
         {
             context.watch.started(self.index, self.node, &container.assignment, started);
+            context.watch.found_saved(self.index, task, self.ledger.saved(task));
+            let ill_until = context.now + context.chance.within(0..=3_000);
+            self.runtime.sicken(task, ill_until);
         }
         if let Some(Fate::Ends(millis, code)) = fate {
             context.after(millis, Event::Exit { host: self.index, boot: self.boot, task, started, code });
@@ -188,7 +206,7 @@ impl Agent {
             let next = step(slot.assignment.as_deref(), &slot.observed, &slot.memory, now);
             slot.memory = next.memory.clone();
             slot.changed |= next.status.is_some();
-            if next.action.is_some() || next.wake_at.is_none_or(|at| at > now) {
+            if next.action.is_some() || next.probe.is_some() || next.wake_at.is_none_or(|at| at > now) {
                 break next;
             }
         };
@@ -211,6 +229,7 @@ impl Agent {
         slot.busy = next.action.map(Busy::Acting);
         slot.wake_at = next.wake_at;
         round.actions.extend(next.action.map(|action| (task, action)));
+        round.probes.extend(next.probe.map(|check| (task, check)));
         false
     }
 }

@@ -1,12 +1,14 @@
 //! The containers of a machine. They live without the agent, and end with the machine's power.
 //!
 //! How a container behaves follows from its image: `crash` ends with code 1 after a while, `done` with 0, `bad` cannot be started, `lost`
-//! has no image in any registry; others run until they are stopped. When the trouble ends, all images are good ones.
+//! has no image in any registry; others run until they are stopped. One with checks fails them for a moment after its start, and while it is
+//! ill. When the trouble ends, all images are good ones and nobody is ill.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use cluster_task::Outcome;
-use cluster_types::{ContainerPhase, ContainerStatus, Observed, TaskAssignment, TaskId, Timestamp};
+use cluster_task::{Outcome, Verdict};
+use cluster_types::{Checks, ContainerPhase, ContainerSpec, ContainerStatus, Observed, TaskAssignment, TaskId, Timestamp};
 
 use crate::chance::Chance;
 
@@ -23,9 +25,11 @@ pub(crate) struct Runtime {
 /// One container.
 #[derive(Debug, Clone)]
 pub(crate) struct Container {
-    pub(crate) assignment: std::sync::Arc<TaskAssignment>,
+    pub(crate) assignment: Arc<TaskAssignment>,
     pub(crate) observed: Observed,
     pub(crate) is_stopping: bool,
+    /// It fails its checks until then, in virtual time.
+    ill_until: u64,
 }
 
 /// What a container does by itself once it runs.
@@ -60,7 +64,7 @@ impl Runtime {
     }
 
     /// Fetches the image and makes the root file system.
-    pub(crate) fn prepare(&mut self, assignment: Option<&std::sync::Arc<TaskAssignment>>, all_good: bool) -> (Outcome, bool) {
+    pub(crate) fn prepare(&mut self, assignment: Option<&Arc<TaskAssignment>>, all_good: bool) -> (Outcome, bool) {
         let Some(assignment) = assignment else { return (Outcome::Done, false) };
         if self.containers.contains_key(&assignment.task) {
             return (Outcome::Done, false);
@@ -70,7 +74,7 @@ impl Runtime {
             return (Outcome::Rejected(format!("there is no image {image}")), self.has_no_images);
         }
         let observed = Observed { phase: ContainerPhase::Prepared, at: Timestamp(1), ..Observed::default() };
-        self.containers.insert(assignment.task, Container { assignment: assignment.clone(), observed, is_stopping: false });
+        self.containers.insert(assignment.task, Container { assignment: assignment.clone(), observed, is_stopping: false, ill_until: 0 });
         (Outcome::Done, false)
     }
 
@@ -85,8 +89,8 @@ impl Runtime {
             return (Outcome::Failed("it cannot be started".to_owned()), None);
         }
         let status = ContainerStatus { pid: Some(1), ..ContainerStatus::default() };
-        container.observed =
-            Observed { phase: ContainerPhase::Running, container: status, at: now, error: None, checks: std::sync::Arc::default() };
+        let checks = checks(&container.assignment.spec.container);
+        container.observed = Observed { phase: ContainerPhase::Running, container: status, at: now, error: None, checks };
         *self.starts.entry(task).or_default() += 1;
         let fate = match image.split(':').next() {
             Some("crash") if !all_good => Fate::Ends(chance.within(1..=6_000), 1),
@@ -94,6 +98,32 @@ impl Runtime {
             Some(_) | None => Fate::Runs,
         };
         (Outcome::Done, Some(fate))
+    }
+
+    /// What a check says of a container now.
+    pub(crate) fn probe(&self, task: TaskId, now: u64) -> Verdict {
+        match self.containers.get(&task).filter(|container| container.observed.phase == ContainerPhase::Running) {
+            Some(container) if now < container.ill_until => Verdict::Failed("it is ill".to_owned()),
+            Some(_) => Verdict::Passed(String::new()),
+            None => Verdict::Unknown,
+        }
+    }
+
+    /// The running containers that have a check.
+    pub(crate) fn checked(&self) -> Vec<TaskId> {
+        self.running().filter(|(_, container)| *container.observed.checks != Checks::default()).map(|(task, _)| task).collect()
+    }
+
+    /// A container fails its checks until then.
+    pub(crate) fn sicken(&mut self, task: TaskId, until: u64) {
+        if let Some(container) = self.containers.get_mut(&task) {
+            container.ill_until = until;
+        }
+    }
+
+    /// Nobody is ill any more.
+    pub(crate) fn cure(&mut self) {
+        self.containers.values_mut().for_each(|container| container.ill_until = 0);
     }
 
     /// Asks a container to stop. Whether it runs.
@@ -117,7 +147,7 @@ impl Runtime {
         }
         let status = ContainerStatus { exit_code: Some(code), ..ContainerStatus::default() };
         container.observed =
-            Observed { phase: ContainerPhase::Exited, container: status, at: now, error: None, checks: std::sync::Arc::default() };
+            Observed { phase: ContainerPhase::Exited, container: status, at: now, error: None, checks: Arc::default() };
         true
     }
 
@@ -139,4 +169,9 @@ impl Runtime {
     pub(crate) fn clear(&mut self) {
         self.containers.clear();
     }
+}
+
+fn checks(spec: &ContainerSpec) -> Arc<Checks> {
+    let readiness = spec.readiness.as_ref().and_then(|readiness| readiness.resolve(None));
+    Arc::new(Checks { health: spec.health.resolve(None), readiness })
 }

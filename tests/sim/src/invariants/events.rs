@@ -60,10 +60,6 @@ impl Events {
         self.objects.contains_key(&ObjectKey::Node(node))
     }
 
-    pub(super) fn holds_resources(&self, task: TaskId) -> bool {
-        matches!(self.objects.get(&ObjectKey::Task(task)), Some(Object::Task(task)) if task.holds_resources())
-    }
-
     /// Whether a task is of a node.
     pub(super) fn belongs(&self, node: NodeId, task: TaskId) -> Found {
         match self.objects.get(&ObjectKey::Task(task)) {

@@ -44,8 +44,9 @@ fn rests(world: &World, leader: &Manager) -> Found {
     if world.awaits_hosts() || world.clients.iter().any(crate::client::Client::waits) {
         return Err("a client or host waits".to_owned());
     }
-    let busy = world.hosts.iter().find(|host| host.agent.as_ref().is_none_or(|agent| !agent.rests() || !agent.is_in_session()));
-    busy.map_or(Ok(()), |host| Err(format!("agent {} is busy or has no session", host.index)))
+    let does = |host: &crate::host::Host| host.agent.as_ref().map_or(Some("is down".to_owned()), crate::host::Agent::does);
+    let busy = world.hosts.iter().find_map(|host| does(host).map(|does| (host.index, does)));
+    busy.map_or(Ok(()), |(host, does)| Err(format!("agent {host} {does}")))
 }
 
 fn nodes(world: &World, view: &View) -> Found {

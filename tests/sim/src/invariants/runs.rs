@@ -26,18 +26,11 @@ impl Runs {
         }
     }
 
-    /// A host that was removed from the cluster may have an address that is given anew: only members count. A host that comes back after it
-    /// was given up may give an address to a new task while it still stops the old one, of which no record is left.
-    pub(super) fn takes_addresses(
-        &mut self,
-        host: usize,
-        assignment: &TaskAssignment,
-        is_member: bool,
-        is_known: impl Fn(TaskId) -> bool,
-    ) -> Found {
+    /// A host that was removed from the cluster may have an address that is given anew: only members count.
+    pub(super) fn takes_addresses(&mut self, host: usize, assignment: &TaskAssignment, is_member: bool) -> Found {
         for has in assignment.addresses.iter().filter(|_| is_member) {
             let before = self.addresses.insert(has.address, (host, assignment.task));
-            if let Some((other, task)) = before.filter(|(other, task)| *task != assignment.task && (*other != host || is_known(*task))) {
+            if let Some((other, task)) = before.filter(|(_, task)| *task != assignment.task) {
                 let (task, own) = (task.short(), assignment.task.short());
                 return Err(format!("{} is live on host {other} for task {task} and on host {host} for {own}", has.address));
             }

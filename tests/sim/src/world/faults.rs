@@ -18,7 +18,7 @@ impl World {
         self.rejoin();
         let host = self.context.chance.index(self.hosts.len());
         let manager = self.context.chance.index(self.managers.len());
-        match self.context.chance.below(18) {
+        match self.context.chance.below(19) {
             0 => self.storm(Class::Loss),
             1 => self.storm(Class::Delay),
             2 => self.storm(Class::Duplicate),
@@ -47,6 +47,7 @@ impl World {
             }
             15 => self.jump(host),
             16 => self.crash_containers(host),
+            17 => self.sicken_containers(host),
             _ => self.close_registry(host),
         }
     }
@@ -110,11 +111,17 @@ impl World {
         }
     }
 
+    /// One manager's disk is slow; or all are, since they share what is below them, and then a proposal may take longer than is waited for.
     fn slow_disk(&mut self, manager: usize) {
-        self.managers[manager].sync_millis = self.context.chance.within(50..=1_500);
-        self.context.say(&format!("the disk of manager {manager} is slow"));
-        self.context.fired(Class::SlowDisk);
-        self.lasts(6_000, Ending::Disk(manager));
+        let all = self.context.chance.percent(30);
+        let slow = if all { 0..self.managers.len() } else { manager..manager + 1 };
+        let most = self.context.chance.within(if all { 1_500..=5_000 } else { 50..=1_500 });
+        self.context.say(&format!("the disks of the managers {slow:?} are slow"));
+        for manager in slow {
+            self.managers[manager].sync_millis = most;
+            self.context.fired(Class::SlowDisk);
+            self.lasts(6_000, Ending::Disk(manager));
+        }
     }
 
     fn slow_agent(&mut self, host: usize) {
@@ -140,6 +147,19 @@ impl World {
             if self.context.chance.percent(40) {
                 self.context.fired(Class::ContainerCrash);
                 self.hosts[host].exit(task, 1, &mut self.context);
+            }
+        }
+    }
+
+    /// Some of a host's containers fail their checks: for a while, or until they end.
+    fn sicken_containers(&mut self, host: usize) {
+        for task in self.hosts[host].runtime.checked() {
+            if self.context.chance.percent(60) {
+                let recovers = self.context.chance.percent(50);
+                let until = if recovers { self.context.now + self.context.chance.within(500..=12_000) } else { u64::MAX };
+                self.context.fired(Class::Unhealthy);
+                self.context.say(&format!("host {host}: container {} is ill", task.short()));
+                self.hosts[host].runtime.sicken(task, until);
             }
         }
     }
@@ -173,6 +193,7 @@ impl World {
         for host in &mut self.hosts {
             host.slowness = 0;
             host.runtime.has_no_images = false;
+            host.runtime.cure();
         }
         self.clients.iter_mut().for_each(|client| client.is_idle = true);
     }
