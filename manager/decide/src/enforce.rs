@@ -27,14 +27,10 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
                 Availability::Pause => {}
             },
         }
-        // A restart or the update of a global service may have waited for the node to take tasks again, and another update for a task
-        // that will not end there any more.
-        for task in tasks.iter().filter(|task| task.slot == 0 || task.is_wanted() == task.status.state.is_terminal()) {
-            draft.touch(task.service);
-        }
-        // A move goes by the nodes of both tasks.
-        for task in tasks.iter().filter(|task| is_live(task)) {
-            if task.relocate || has_company(draft, task) {
+        // A full pass looks at all services anyway.
+        let is_full = draft.is_full();
+        for task in &tasks {
+            if !is_full && depends_on_node(draft, id, task) {
                 draft.touch(task.service);
             }
         }
@@ -103,6 +99,24 @@ fn leave(draft: &mut Draft<'_>, node: NodeId, tasks: &[Arc<Task>]) {
     let (replicas, others): (Vec<_>, Vec<_>) = tasks.iter().cloned().partition(|task| moves(draft, task));
     clear(draft, node, &others, "is drained");
     replicas.iter().for_each(|task| draft.touch(task.service));
+}
+
+/// Whether a decider of the task's service may go by what became of the task's node.
+fn depends_on_node(draft: &Draft<'_>, node: NodeId, task: &Task) -> bool {
+    // A restart or the update of a global service may have waited for the node to take tasks again, and another update for a task that will
+    // not end there any more.
+    let is_waited_for = task.slot == 0 || task.is_wanted() == task.status.state.is_terminal();
+    // A move goes by the nodes of both tasks.
+    let moves = || task.relocate || has_company(draft, task);
+    is_waited_for || (is_live(task) && (moves() || is_for_update(draft, node, task)))
+}
+
+/// Whether a task of an older spec is on a node where the current one does not want it, or an update waits that had it to move.
+fn is_for_update(draft: &Draft<'_>, node: NodeId, task: &Task) -> bool {
+    let Some(service) = draft.service(task.service).filter(|service| service.spec_version != task.spec_version) else { return false };
+    let placement = &service.spec.task.placement;
+    let goes_on = service.update.as_ref().is_some_and(|update| !update.state.is_completed()) && !placement.constraints.is_empty();
+    goes_on || draft.node(node).is_some_and(|node| !constraint::belongs(node, placement))
 }
 
 /// Whether another task of its slot is wanted.

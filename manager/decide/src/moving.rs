@@ -19,6 +19,7 @@ use cluster_types::{Availability, Change, DesiredState, Node, ObjectKey, Service
 use crate::draft::{Draft, NewTask};
 use crate::enforce;
 use crate::restart::policy;
+use crate::rollout::Staleness;
 use crate::slots::Slot;
 
 pub use progress::{DrainProgress, drain_progress};
@@ -62,9 +63,10 @@ enum Turn<'a> {
 
 fn advance(draft: &mut Draft<'_>, service: &Service) {
     let slots = draft.slots(service.id);
+    let mut staleness = Staleness::new(service);
     let (mut in_move, mut waiting) = (0, Vec::new());
     for slot in slots.iter() {
-        match look(draft, service, slot) {
+        match look(draft, service, &mut staleness, slot) {
             Turn::Rests => {}
             Turn::Moves => in_move += 1,
             Turn::Waits(slot, task) => waiting.push((slot, task)),
@@ -80,7 +82,7 @@ fn advance(draft: &mut Draft<'_>, service: &Service) {
     }
 }
 
-fn look<'a>(draft: &mut Draft<'_>, service: &Service, slot: Slot<'a>) -> Turn<'a> {
+fn look<'a>(draft: &mut Draft<'_>, service: &Service, staleness: &mut Staleness, slot: Slot<'a>) -> Turn<'a> {
     let is_updated = || if is_in_update(service, slot) { Turn::Moves } else { Turn::Rests };
     if stays_alone(draft, slot) {
         return is_updated();
@@ -88,7 +90,7 @@ fn look<'a>(draft: &mut Draft<'_>, service: &Service, slot: Slot<'a>) -> Turn<'a
     let live: Vec<&Arc<Task>> = slot.wanted().filter(|task| is_live(task)).collect();
     let (leaving, staying): (Vec<_>, Vec<_>) = live.into_iter().partition(|task| leaves(draft, task));
     if leaving.is_empty() {
-        keep_one(draft, &staying);
+        keep_one(draft, staleness, &staying);
         return is_updated();
     }
     let is_replaced = staying.iter().any(|task| task.status.is_serving());
@@ -130,11 +132,13 @@ fn is_in_update(service: &Service, slot: Slot<'_>) -> bool {
     slot.wanted().any(is_coming) && slot.0.iter().any(|task| !is_new(task))
 }
 
-/// A move whose cause is gone: the replacement stays if it takes traffic, otherwise it is taken back. Tasks of different specs are two
-/// because of an update, which knows what to do with them.
-fn keep_one(draft: &mut Draft<'_>, staying: &[&Arc<Task>]) {
-    let Some((newest, older)) = staying.split_last() else { return };
-    let same: Vec<_> = older.iter().filter(|task| task.spec_version == newest.spec_version).collect();
+/// A move whose cause is gone: the replacement stays if it takes traffic, otherwise it is taken back. Tasks of which an update would replace
+/// one are two because of that update, which knows what to do with them.
+fn keep_one(draft: &mut Draft<'_>, staleness: &mut Staleness, staying: &[&Arc<Task>]) {
+    let Some((newest, older @ [_, ..])) = staying.split_last() else { return };
+    let is_current = !staleness.is_stale(draft, newest);
+    let mut is_same = |task: &Task| task.spec_version == newest.spec_version || (is_current && !staleness.is_stale(draft, task));
+    let same: Vec<_> = older.iter().filter(|task| is_same(task)).collect();
     if same.is_empty() {
         return;
     }

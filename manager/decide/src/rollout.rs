@@ -11,7 +11,8 @@
 //! none in the pass that first sees its end. The first failure of a place counts; its further ones are those of the restart policy.
 //!
 //! A place is in flight, and keeps one of the `parallelism` seats, until its new task serves. A place whose failure is borne gives its seat
-//! up: the update goes on without it. Jobs have no rolling update.
+//! up: the update goes on without it. A place that the update before had in flight is taken on first, or keeps its seat too while its node is
+//! closed. Jobs have no rolling update.
 
 mod advance;
 mod course;
@@ -24,7 +25,7 @@ mod verdict;
 use cluster_types::{Author, ObjectKey, Service, ServiceId, UpdateConfig, UpdateStatus, Version};
 
 use self::course::Course;
-use self::stale::Staleness;
+pub(crate) use self::stale::Staleness;
 use self::survey::Survey;
 use self::verdict::Verdict;
 use crate::draft::Draft;

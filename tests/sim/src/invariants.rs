@@ -25,6 +25,7 @@ pub(crate) use self::bounds::QUEUE;
 
 use std::time::Duration;
 
+use cluster_decide::Plan;
 use cluster_state::{Applied, State, View};
 use cluster_task::Fence;
 use cluster_types::{AssignmentDiff, NodeId, RequestId, SessionStamp, TaskAssignment, TaskId, Timestamp};
@@ -135,7 +136,11 @@ impl Watch {
         self.judge("I10", capacity::follow(applied, &view));
         let found = self.updates.follow(applied, &view);
         self.judge("I11", found);
-        self.judge("failures", verdicts::follow(applied, &view));
+    }
+
+    /// A leader's pass decided, on this view.
+    pub(crate) fn decided(&mut self, view: &View, plan: &Plan) {
+        self.judge("failures", verdicts::judge(view, plan));
     }
 
     /// A client heard that its request is done, by the entry at an index.

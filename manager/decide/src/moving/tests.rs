@@ -283,3 +283,24 @@ fn a_paused_update_does_not_go_on_by_a_drain() {
     let [Change::Create(Object::Task(task))] = &made[..] else { panic!("{made:?}") };
     assert_eq!(image_of(&bed, task), "web:1");
 }
+
+/// The task is of an older spec than its replacement, though of the same template, so no update stops either.
+#[test]
+fn a_replacement_of_a_newer_spec_is_taken_back_too_when_its_move_has_no_cause_any_more() {
+    for constraint in [None, Some("node.hostname!=node-9")] {
+        let mut bed = Testbed::new(2);
+        let web = bed.create(1, ServiceSpec { ports: vec![host_port(80)], ..spec("web", 2) });
+        bed.settle();
+        bed.update(web, |spec| {
+            spec.labels.insert("note".to_owned(), "new".to_owned());
+            spec.task.placement.constraints.extend(constraint.map(|constraint| constraint.parse().unwrap()));
+        });
+        bed.settle();
+        drain(&mut bed, 2);
+        bed.settle();
+        assert_eq!(bed.wanted(web).len(), 3, "the replacement finds no room");
+        bed.update_node(2, |node| node.availability = Availability::Pause);
+        bed.settle();
+        assert_eq!((bed.wanted(web).len(), serving(&bed, web)), (2, 2));
+    }
+}

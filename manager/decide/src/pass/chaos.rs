@@ -25,6 +25,8 @@ const SUBNETS: [&str; 2] = ["10.1.0.0/29", "10.2.0.0/28"];
 enum Act {
     Create(u128, Shape),
     Reshape(u128, Shape),
+    /// Another constraint and nothing else: tasks of the spec before stay where it holds.
+    Constrain(u128, bool),
     Remove(u128),
     NodeState(u128, NodeState),
     Availability(u128, Availability),
@@ -107,6 +109,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Create(number, shape)),
         4 => (number.clone(), shape()).prop_map(|(number, shape)| Act::Reshape(number, shape)),
+        2 => (number.clone(), any::<bool>()).prop_map(|(number, labelled)| Act::Constrain(number, labelled)),
         1 => number.prop_map(Act::Remove),
         3 => (on.clone(), state).prop_map(|(node, state)| Act::NodeState(node, state)),
         2 => (on.clone(), availability).prop_map(|(node, availability)| Act::Availability(node, availability)),
@@ -129,10 +132,14 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn constrain(spec: &mut ServiceSpec, labelled: bool) {
+    spec.task.placement.constraints = if labelled { vec!["node.labels.zone==a".parse().unwrap()] } else { Vec::new() };
+}
+
 fn write(spec: &mut ServiceSpec, shape: &Shape, view: &View) {
     spec.task.container.image = format!("web:{}", shape.image);
     spec.task.reservation.nano_cpus = shape.cpus * 1_000_000_000;
-    spec.task.placement.constraints = if shape.labelled { vec!["node.labels.zone==a".parse().unwrap()] } else { Vec::new() };
+    constrain(spec, shape.labelled);
     spec.task.placement.max_per_node = shape.max_per_node;
     spec.task.placement.auto_rebalance = shape.auto_rebalance;
     spec.task.restart.delay = Duration::from_secs(shape.delay);
@@ -170,6 +177,9 @@ fn live(bed: &mut Testbed, act: &Act) {
         Act::Reshape(number, shape) if view.service(service_id(*number)).is_some() => {
             bed.update(service_id(*number), |spec| write(spec, shape, &view));
         }
+        Act::Constrain(number, labelled) if view.service(service_id(*number)).is_some() => {
+            bed.update(service_id(*number), |spec| constrain(spec, *labelled));
+        }
         Act::Remove(number) if view.service(service_id(*number)).is_some() => bed.remove(ObjectKey::Service(service_id(*number))),
         Act::NodeState(number, state) if there(*number) => bed.set_node(*number, *state),
         Act::Availability(number, availability) if there(*number) => bed.update_node(*number, |node| node.availability = *availability),
@@ -201,6 +211,7 @@ fn live(bed: &mut Testbed, act: &Act) {
         Act::Later(millis) => bed.advance(Duration::from_millis(*millis)),
         Act::Create(..)
         | Act::Reshape(..)
+        | Act::Constrain(..)
         | Act::Remove(_)
         | Act::NodeState(..)
         | Act::Availability(..)

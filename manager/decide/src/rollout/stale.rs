@@ -14,18 +14,18 @@ use crate::constraint;
 use crate::draft::Draft;
 
 /// Judges the tasks of one service; each older spec is compared once.
-pub(super) struct Staleness {
+pub(crate) struct Staleness {
     spec: Arc<ServiceSpec>,
     version: Version,
     differs: BTreeMap<Version, bool>,
 }
 
 impl Staleness {
-    pub(super) fn new(service: &Service) -> Self {
+    pub(crate) fn new(service: &Service) -> Self {
         Self { spec: Arc::clone(&service.spec), version: service.spec_version, differs: BTreeMap::new() }
     }
 
-    pub(super) fn is_stale(&mut self, draft: &Draft<'_>, task: &Task) -> bool {
+    pub(crate) fn is_stale(&mut self, draft: &Draft<'_>, task: &Task) -> bool {
         if task.spec_version == self.version {
             return false;
         }

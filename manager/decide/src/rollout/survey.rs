@@ -13,7 +13,7 @@ use crate::slots::Slot;
 pub(super) struct Survey<'a> {
     /// Places with tasks of an older spec only.
     pub(super) stale: Vec<StalePlace<'a>>,
-    /// The new tasks of places in flight, which do not serve yet.
+    /// The tasks of places in flight, which do not serve yet: new ones, and those of an update that was overtaken on nodes that are closed.
     pub(super) waiting: Vec<Arc<Task>>,
     /// The new tasks of places that are no longer waited for: they failed, or were given up.
     pub(super) lost: Vec<Arc<Task>>,
@@ -63,10 +63,7 @@ impl<'a> Survey<'a> {
     pub(super) fn add(&mut self, draft: &mut Draft<'_>, staleness: &mut Staleness, slot: Slot<'a>) {
         let has_failed = self.count_failures(draft, staleness, slot);
         let Some(newest) = slot.wanted().rfind(|task| !staleness.is_stale(draft, task)) else {
-            if slot.is_filled() && takes_successor(draft, slot) {
-                self.stale.push(StalePlace { slot, has_failed });
-            }
-            return;
+            return self.add_stale(draft, slot, has_failed);
         };
         let of_update = newest.spec_version > self.base;
         self.taken += u64::from(of_update);
@@ -77,9 +74,22 @@ impl<'a> Survey<'a> {
         } else if has_failed {
             self.lost.push(Arc::clone(newest));
         } else if self.is_made_by_update(draft, staleness, slot) {
-            let is_given_up = newest.meta.created < self.given_up;
-            if is_given_up { &mut self.lost } else { &mut self.waiting }.push(Arc::clone(newest));
+            self.wait_for(newest);
         }
+    }
+
+    /// A place with tasks of older specs only. Where its node is closed it cannot be taken on, but may be in flight already.
+    fn add_stale(&mut self, draft: &Draft<'_>, slot: Slot<'a>, has_failed: bool) {
+        if slot.is_filled() && takes_successor(draft, slot) {
+            self.stale.push(StalePlace { slot, has_failed });
+        } else if let Some(task) = overtaken(slot).filter(|_| !has_failed) {
+            self.wait_for(task);
+        }
+    }
+
+    fn wait_for(&mut self, task: &Arc<Task>) {
+        let is_given_up = task.meta.created < self.given_up;
+        if is_given_up { &mut self.lost } else { &mut self.waiting }.push(Arc::clone(task));
     }
 
     /// Those that do not run come first, those that failed beside their old task last.
@@ -136,6 +146,17 @@ fn failed_early(task: &Task, monitor: Duration) -> bool {
     let by_itself = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
     let Some(ended) = task.life.ended.filter(|_| by_itself) else { return false };
     task.life.ran.is_none_or(|ran| ended.since(ran) < monitor && !bug!(MonitorNotCounted))
+}
+
+/// The task of an update that was overtaken, in the place of one that it stopped, if none of its spec has run there yet: the place is down for
+/// as long as its node is closed.
+fn overtaken<'a>(slot: Slot<'a>) -> Option<&'a Arc<Task>> {
+    let newest = slot.wanted().next_back().filter(|task| !task.status.state.is_terminal())?;
+    let is_like = |task: &Arc<Task>| task.spec_version == newest.spec_version;
+    let (of_update, before): (Vec<&Arc<Task>>, Vec<_>) =
+        slot.0.iter().filter(|task| task.life.ran.is_some()).partition(|task| is_like(task));
+    let was_stopped = |task: &&Arc<Task>| !task.is_wanted() && task.life.ended.is_none();
+    (of_update.is_empty() && before.last().is_some_and(was_stopped)).then_some(newest)
 }
 
 /// The node of a global service's task may be away or closed: it is updated when it takes tasks again.

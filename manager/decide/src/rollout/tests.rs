@@ -4,6 +4,7 @@ mod canary;
 mod deadline;
 mod failures;
 mod leaders;
+mod nodes;
 mod steering;
 
 use std::sync::Arc;
@@ -234,34 +235,6 @@ fn a_global_service_is_updated_node_by_node() {
     });
     assert!(all_run(&bed, agent, "web:2", 3));
     assert_eq!(bed.running(agent).len(), 3);
-}
-
-#[test]
-fn a_node_that_takes_no_tasks_is_updated_when_it_does_again() {
-    let mut bed = Testbed::new(2);
-    let agent = bed.create(1, ServiceSpec { mode: ServiceMode::Global, ..spec("agent", 0) });
-    bed.settle();
-    bed.update_node(1, |node| node.availability = Availability::Pause);
-    image(&mut bed, agent, "web:2");
-    bed.settle();
-    assert_eq!(bed.running(agent).len(), 2, "the paused node keeps its task");
-    assert_eq!(status(&bed, agent).state, UpdateState::Completed);
-    bed.update_node(1, |node| node.availability = Availability::Active);
-    bed.settle();
-    assert!(all_run(&bed, agent, "web:2", 2));
-}
-
-#[test]
-fn a_stopping_task_on_a_node_that_is_lost_does_not_hold_the_update() {
-    let mut bed = Testbed::new(2);
-    let web = bed.create(1, spec("web", 2));
-    bed.settle();
-    image(&mut bed, web, "web:2");
-    bed.pass();
-    let stopping = bed.view().tasks_of_service(web).find(|task| !task.is_wanted()).cloned().unwrap();
-    bed.set_node(stopping.node.unwrap().bits(), NodeState::Down);
-    bed.settle();
-    assert!(all_run(&bed, web, "web:2", 2));
 }
 
 proptest! {

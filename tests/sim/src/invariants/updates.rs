@@ -1,5 +1,6 @@
 //! I11: an update takes on no more places at a time than it may, whoever leads: places whose healthy task it stopped, and that have no running
-//! task of the new spec yet. So the service never has fewer running tasks than its replicas less those.
+//! task of the new spec yet. So the service never has fewer running tasks than its replicas less those. Jobs have no rolling update: another
+//! spec ends the run of a job as a whole, and begins the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +37,7 @@ impl Updates {
     }
 
     fn look_at(&mut self, task: &Task, before: Option<&Object>, kind: EventKind, view: &View) {
-        let Some(service) = view.service(task.service) else { return };
+        let Some(service) = view.service(task.service).filter(|service| !service.spec.mode.is_job()) else { return };
         let place = (task.slot, task.node.filter(|_| task.slot == 0));
         let was_wanted = matches!(before, Some(Object::Task(before)) if before.is_wanted());
         let is_stopped = kind == EventKind::Updated && was_wanted && !task.is_wanted();
@@ -53,14 +54,17 @@ impl Updates {
             self.most.remove(&id);
             return Ok(());
         };
-        // A place is done when a task runs there that is to go on, or one of the new spec failed, which was borne; it is none any more when
-        // nothing is wanted there.
+        // A place is done when a task runs there that is to go on, or one of the update failed, which was borne, also before the service was
+        // scaled or the like; it is none any more when nothing is wanted there.
+        let base = service.update.as_ref().map_or(service.spec_version, |update| update.base);
+        let is_alike = |task: &Task| view.spec_of(task).is_some_and(|spec| spec.task.container == service.spec.task.container);
+        let is_of_update = |task: &Task| task.spec_version == service.spec_version || (task.spec_version > base && is_alike(task));
         taken.retain(|(slot, node)| {
             let here = |task: &&std::sync::Arc<Task>| task.is_wanted() && (*slot != 0 || task.node == *node);
             let mut wanted = view.tasks_of_slot(id, *slot).filter(here).peekable();
             let tried = |task: &std::sync::Arc<Task>| {
                 let fails = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
-                fails && (*slot != 0 || task.node == *node) && task.spec_version == service.spec_version
+                fails && (*slot != 0 || task.node == *node) && is_of_update(task)
             };
             wanted.peek().is_some()
                 && !wanted.any(|task| task.status.state >= TaskState::Running)

@@ -1,39 +1,48 @@
-//! Of our own: an update that bears no failure does not complete over one that it was to watch for.
+//! Of our own: an update that bears no failure does not go on, let alone complete, over one that it was to watch for. Judged by what the
+//! leader's pass saw: what is reported meanwhile is for the next one.
 
-use cluster_state::{Applied, View};
-use cluster_types::{EventKind, FailureAction, Object, Ratio, Service, Task, TaskState, UpdateConfig, UpdateState, UpdateStatus};
+use cluster_decide::Plan;
+use cluster_state::View;
+use cluster_types::{Change, FailureAction, Ratio, Service, ServiceStep, Task, TaskState, UpdateConfig, UpdateStatus};
 
 use super::Found;
 
-/// Entries for which the plan that completes an update may be under way: what is reported meanwhile it cannot know.
-const UNDER_WAY: u64 = 100;
-
-pub(super) fn follow(applied: &Applied, view: &View) -> Found {
-    for event in applied.events.iter().filter(|event| event.kind == EventKind::Updated) {
-        let (Object::Service(service), Some(Object::Service(before))) = (&event.object, &event.before) else { continue };
-        let Some(status) = service.update.as_ref().filter(|status| status.state == UpdateState::Completed) else { continue };
-        if before.update.as_ref().is_some_and(|before| before.state == UpdateState::Updating && before.target == status.target) {
-            judge(service, status, view)?;
+pub(super) fn judge(view: &View, plan: &Plan) -> Found {
+    for change in &plan.changes {
+        let Change::Service(id, ServiceStep::Update(status)) = change else { continue };
+        let Some((service, before)) = view.service(*id).and_then(|service| Some((service, service.update.as_ref()?))) else { continue };
+        // What had failed when an update began, or was resumed, is not its affair.
+        let is_same = before.forgiven == status.forgiven;
+        if is_same && (status.state.is_running() || status.state.is_completed()) {
+            goes_on(service, before, status, view)?;
         }
     }
     Ok(())
 }
 
-fn judge(service: &Service, status: &UpdateStatus, view: &View) -> Found {
+fn goes_on(service: &Service, before: &UpdateStatus, status: &UpdateStatus, view: &View) -> Found {
     let config = status.config.unwrap_or(service.spec.update);
     if config.failure_action == FailureAction::Continue || config.max_failure_ratio != Ratio(0) {
         return Ok(());
     }
-    match view.tasks_of_service(service.id).find(|task| is_failure(task, config, status, view.index().0)) {
-        Some(task) => Err(format!("the update of {} completes, and its task {} failed", service.spec.name, task.id.short())),
+    let is_failure = |task: &&std::sync::Arc<Task>| {
+        let is_of_update = task.spec_version == status.target && task.spec_version > status.base;
+        is_of_update && has_failed(task, config) && task.life.ended_at > before.counted && !is_repeated(task, before, view)
+    };
+    match view.tasks_of_service(service.id).find(is_failure) {
+        Some(task) => Err(format!("the update of {} goes on, and its task {} failed", service.spec.name, task.id.short())),
         None => Ok(()),
     }
 }
 
-fn is_failure(task: &Task, config: UpdateConfig, status: &UpdateStatus, index: u64) -> bool {
-    let is_of_update = task.spec_version == status.target && task.spec_version > status.base && task.life.ended_at > status.forgiven;
-    let is_known = task.life.ended_at.0 + UNDER_WAY < index;
-    let has_failed = matches!(task.status.state, TaskState::Failed | TaskState::Rejected);
-    let is_early = task.life.ended.is_some_and(|ended| task.life.ran.is_none_or(|ran| ended.since(ran) < config.monitor));
-    is_of_update && is_known && has_failed && is_early
+fn has_failed(task: &Task, config: UpdateConfig) -> bool {
+    let by_itself = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
+    by_itself && task.life.ended.is_some_and(|ended| task.life.ran.is_none_or(|ran| ended.since(ran) < config.monitor))
+}
+
+/// Whether its place has failed before: that counted once, and may have been borne before the user said otherwise.
+fn is_repeated(task: &Task, before: &UpdateStatus, view: &View) -> bool {
+    let is_here = |other: &Task| other.slot == task.slot && (task.slot != 0 || other.node == task.node);
+    let is_counted = |other: &Task| other.life.ended_at > before.forgiven && other.life.ended_at <= before.counted;
+    view.tasks_of_service(task.service).any(|other| is_here(other) && is_counted(other))
 }
