@@ -1,6 +1,7 @@
 //! Of our own: the record of a task goes only when nothing of it can run on a node that is there, and a restart is not before its time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cluster_state::{Applied, View};
 use cluster_types::{DesiredState, Entry, Event, EventKind, NodeId, NodeState, Object, TaskState};
@@ -9,6 +10,9 @@ use super::Found;
 
 /// Entries for which a plan may be under way that was made when a node was down.
 const UNDER_WAY: u64 = 300;
+
+/// A restart that is further away than this and any delay is by the stamp of a leader whose clock was wrong: it is promised to come sooner.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 /// When each node was down last.
 #[derive(Default)]
@@ -39,7 +43,7 @@ impl Removals {
                 }
             }
             (Object::Task(task), Some(Object::Task(before)), EventKind::Updated) => {
-                let early = before.not_before.is_some_and(|at| at > entry.at);
+                let early = before.not_before.is_some_and(|at| at > entry.at && at.since(entry.at) <= CLOCKS_APART);
                 if early && task.desired == DesiredState::Running {
                     return Err(format!("task {} is to run before its restart delay is over", task.id.short()));
                 }
