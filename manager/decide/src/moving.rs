@@ -195,7 +195,7 @@ fn begin(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>, old: &Task) {
     let has_failed = newest.id != old.id && ended && newest.spec_version == spec_version;
     // It may have ended within its own delay: a missing image must not be asked for without a pause.
     let until = newest.meta.created.plus(policy::delay(policy, newest.failures));
-    if has_failed && until > draft.now {
+    if let Some(until) = policy::ahead(policy, newest.failures, until, draft.now).filter(|_| has_failed) {
         return draft.wake(until, service.id);
     }
     let failures = if has_failed { policy::failures_after(policy, newest) } else { 0 };

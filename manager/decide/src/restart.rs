@@ -11,7 +11,7 @@ pub(crate) mod policy;
 
 use std::sync::Arc;
 
-use cluster_types::{Change, DesiredState, ObjectKey, RestartCondition, Service, Task, TaskStep, bug};
+use cluster_types::{Change, DesiredState, ObjectKey, RestartCondition, Service, Task, TaskStep, Timestamp, bug};
 
 use crate::constraint;
 use crate::draft::{Draft, NewTask};
@@ -22,18 +22,23 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
     for id in draft.services_due() {
         let Some(service) = draft.service(id) else { continue };
         for slot in draft.slots(id).iter() {
-            slot.wanted().for_each(|task| end_delay(draft, task));
+            slot.wanted().for_each(|task| end_delay(draft, &service, task));
             succeed(draft, &service, slot);
         }
     }
 }
 
-fn end_delay(draft: &mut Draft<'_>, task: &Task) {
-    match task.not_before {
-        Some(at) if at <= draft.now || bug!(RestartDelayLost) => draft.push(Change::Task(task.id, TaskStep::Due)),
-        Some(at) => draft.wake(at, task.service),
-        None => {}
+fn end_delay(draft: &mut Draft<'_>, service: &Service, task: &Task) {
+    match waits_until(service, task, draft.now) {
+        _ if task.not_before.is_none() => {}
+        Some(at) if !bug!(RestartDelayLost) => draft.wake(at, task.service),
+        Some(_) | None => draft.push(Change::Task(task.id, TaskStep::Due)),
     }
+}
+
+/// Until when a task is not to start; none when it has no delay, or that is over.
+pub(crate) fn waits_until(service: &Service, task: &Task, now: Timestamp) -> Option<Timestamp> {
+    policy::ahead(&service.spec.task.restart, task.failures, task.not_before?, now)
 }
 
 /// A place whose wanted tasks all ended gets a successor for the last of them, if the policy wants one; of several, only that one counts.
@@ -43,7 +48,7 @@ fn succeed(draft: &mut Draft<'_>, service: &Service, slot: Slot<'_>) {
     for other in slot.wanted().filter(|task| task.status.state.is_terminal() && (lives || task.id != last.id)) {
         draft.desire(other, DesiredState::Shutdown);
     }
-    let waits = last.not_before.is_some_and(|at| at > draft.now);
+    let waits = waits_until(service, last, draft.now).is_some();
     if !lives && !waits && is_allowed(draft, service, slot, last) {
         replace(draft, service, last);
     }

@@ -1,6 +1,8 @@
-//! Clocks of machines, which may be wrong, and the managers' reading of them, which never jumps while the process lives.
+//! Clocks of machines, which may be wrong, and a process's reading of them, which never jumps while it lives.
 
-use cluster_types::Timestamp;
+use std::time::Duration;
+
+use cluster_types::{Steady, Timestamp};
 
 /// When every simulation begins: some moment after 1970, so that clocks can be set back.
 const EPOCH: u64 = 1_700_000_000_000;
@@ -18,25 +20,23 @@ impl WallClock {
     }
 }
 
-/// What a manager reads: it follows the wall clock at between 0.9 and 1.1 times the rate of real time, as `SystemClock` does.
+/// What a process reads: the product's own clock, on this machine's time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlewedClock {
     read_at: u64,
-    /// In tenths of a millisecond: in whole ones, a clock that is read every millisecond would stand still while it is slow.
-    tenths: u64,
+    steady: Steady,
 }
 
 impl SlewedClock {
     /// Of a process that starts now.
     pub(crate) fn new(now: u64, wall: WallClock) -> Self {
-        Self { read_at: now, tenths: wall.now(now).0 * 10 }
+        Self { read_at: now, steady: Steady::begin(Duration::from_millis(wall.now(now).0)) }
     }
 
     pub(crate) fn read(&mut self, now: u64, wall: WallClock) -> Timestamp {
-        let passed = now - self.read_at;
-        let (least, most) = (self.tenths + passed * 9, self.tenths + passed * 11);
-        *self = Self { read_at: now, tenths: (wall.now(now).0 * 10).clamp(least, most) };
-        Timestamp(self.tenths / 10)
+        let passed = Duration::from_millis(now - self.read_at);
+        self.read_at = now;
+        self.steady.follow(passed, Duration::from_millis(wall.now(now).0))
     }
 }
 

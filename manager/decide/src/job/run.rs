@@ -61,7 +61,7 @@ fn is_asked(service: &Service, before: Option<&Arc<ServiceSpec>>) -> bool {
 
 /// Brings the books up to date, when it is time, and ends the run when nothing is left to do.
 fn settle(draft: &mut Draft<'_>, service: &Service, survey: &Survey, status: &mut JobStatus) {
-    status.wanted = wanted(draft, service, &survey.completed);
+    status.wanted = wanted(draft, service, survey);
     let is_over = match service.spec.mode {
         ServiceMode::ReplicatedJob { max_concurrent, total } => keep_books(survey, status, max_concurrent, total),
         ServiceMode::GlobalJob => {
@@ -92,11 +92,11 @@ fn keep_books(survey: &Survey, status: &mut JobStatus, max_concurrent: u64, tota
     is_over
 }
 
-/// How many are to complete: those that did are among them, though their node may take no tasks any more.
-fn wanted(draft: &Draft<'_>, service: &Service, completed: &BTreeSet<Place>) -> u64 {
+/// How many are to complete. Those that did are among them, and those that the run waits for, though their node may take no tasks any more.
+fn wanted(draft: &Draft<'_>, service: &Service, survey: &Survey) -> u64 {
     match service.spec.mode {
         ServiceMode::ReplicatedJob { total, .. } => total,
-        ServiceMode::GlobalJob => count(expected(draft, service).union(completed)),
+        ServiceMode::GlobalJob => count((&(&expected(draft, service) | &survey.completed) | &survey.busy).iter()),
         ServiceMode::Replicated { .. } | ServiceMode::Global => 0,
     }
 }
@@ -138,7 +138,7 @@ fn begin(draft: &mut Draft<'_>, service: &Service, survey: &Survey, mut status: 
         iteration,
         started: draft.now,
         ended: None,
-        wanted: wanted(draft, service, &BTreeSet::new()),
+        wanted: wanted(draft, service, &Survey::default()),
         completed: 0,
         settled: cluster_types::SlotRanges::default(),
         ..status
@@ -151,7 +151,7 @@ fn leave_out(draft: &mut Draft<'_>, service: &Service, status: &mut JobStatus, a
     match status.runs.last_mut().filter(|run| run.outcome == LEFT_OUT) {
         Some(last) => last.ended = at,
         None => {
-            let (iteration, wanted) = (0, wanted(draft, service, &BTreeSet::new()));
+            let (iteration, wanted) = (0, wanted(draft, service, &Survey::default()));
             remember(&mut status.runs, JobRun { iteration, started: at, ended: at, completed: 0, wanted, outcome: LEFT_OUT.to_owned() });
         }
     }

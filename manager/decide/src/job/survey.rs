@@ -8,8 +8,8 @@ use cluster_types::{JobStatus, Node, Service, Task, TaskState, Timestamp};
 
 use crate::constraint;
 use crate::draft::Draft;
-use crate::enforce;
 use crate::slots::{Place, Slot};
+use crate::{enforce, restart};
 
 /// How much longer than its grace period a task may take to stop before its place is taken all the same, as in a rollout.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -74,7 +74,7 @@ impl Survey {
         let Some(last) = slot.wanted().rfind(of_run).filter(|_| !status.settled.contains(place.slot)) else { return };
         if slot.wanted().filter(of_run).any(|task| task.status.state == TaskState::Complete) {
             self.completed.insert(place);
-        } else if !last.status.state.is_terminal() || last.not_before.is_some_and(|at| at > draft.now) {
+        } else if !last.status.state.is_terminal() || restart::waits_until(service, last, draft.now).is_some() {
             self.busy.insert(place);
         } else if is_open(draft, service, place) {
             self.failed.insert(place);

@@ -202,6 +202,22 @@ fn what_is_no_change_of_the_task_begins_no_run() {
     assert_eq!((status(&bed).iteration, live(&bed).len()), (1, 0));
 }
 
+/// A node that is paused gets no task of a run, but what it has is waited for: users see what the run is still to do.
+#[test]
+fn a_task_on_a_paused_node_is_one_of_those_that_are_to_complete() {
+    let mut bed = Testbed::new(2);
+    bed.create(1, on_all_nodes());
+    run_for(&mut bed, SECOND);
+    for number in 1..=2 {
+        bed.update_node(number, |node| node.availability = Availability::Pause);
+    }
+    run_for(&mut bed, SECOND);
+    assert_eq!((status(&bed).wanted, live(&bed).len()), (2, 2));
+    end_all(&mut bed, TaskState::Complete);
+    run_for(&mut bed, SECOND);
+    assert_eq!((status(&bed).completed, status(&bed).ended.is_some()), (2, true));
+}
+
 #[test]
 fn total_and_concurrency_can_change_while_it_runs() {
     let mut bed = Testbed::new(2);

@@ -88,6 +88,35 @@ fn a_crash_loop_goes_on_counting_on_another_node() {
     assert_eq!(bed.wanted(web)[0].failures, 2);
 }
 
+/// The stamp of a leader whose clock was an hour ahead, or before the clock was set back: nobody waits an hour for five seconds.
+#[test]
+fn a_wait_is_no_longer_than_the_policy_has_it_though_the_clock_goes_back() {
+    for is_job in [false, true] {
+        let mut bed = Testbed::new(2);
+        bed.missing.insert("web:1".to_owned());
+        let mut spec = spec("web", 1);
+        if is_job {
+            spec.mode = ServiceMode::ReplicatedJob { max_concurrent: 1, total: 1 };
+        }
+        let (right, web) = (bed.now, bed.create(1, spec));
+        bed.advance(3_600 * SECOND);
+        let waits = |task: &Task| task.not_before.is_some() && task.status.state == TaskState::Rejected;
+        while !bed.wanted(web).iter().any(|task| waits(task)) {
+            bed.pass();
+            bed.agents();
+            bed.advance(Duration::from_millis(10));
+        }
+        bed.missing.clear();
+        (bed.now, bed.dirty) = (right, Dirty::all());
+        for _ in 0..200 {
+            bed.pass();
+            bed.agents();
+            bed.advance(SECOND);
+        }
+        assert_eq!(bed.running(web).len(), 1, "a job: {is_job}");
+    }
+}
+
 proptest! {
     /// Each successor starts no earlier than the delay after the end, though the leader changes at any pass.
     #[test]

@@ -5,29 +5,22 @@ use std::time::Duration;
 
 use super::Timestamp;
 
-/// The last reading of a clock that slews towards the wall clock and never jumps (failures C9).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Steady {
-    milliseconds: f64,
-}
+/// The last reading of a clock that slews towards the wall clock and never jumps (failures C9), as the time since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steady(Duration);
 
 impl Steady {
     /// Begins at what the wall clock says, given as the time since 1970.
     #[must_use]
     pub fn begin(wall: Duration) -> Self {
-        Self { milliseconds: milliseconds(wall) }
+        Self(wall)
     }
 
     /// The next reading after real time `passed`: it follows the wall clock at between 0.9 and 1.1 times the rate of real time.
     pub fn follow(&mut self, passed: Duration, wall: Duration) -> Timestamp {
-        let (last, passed) = (self.milliseconds, milliseconds(passed));
-        self.milliseconds = milliseconds(wall).clamp(last + 0.9 * passed, last + 1.1 * passed);
-        Timestamp::of(Duration::from_secs_f64(self.milliseconds / 1000.0))
+        self.0 = wall.clamp(self.0 + passed * 9 / 10, self.0 + passed * 11 / 10);
+        Timestamp::of(self.0)
     }
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 #[cfg(test)]

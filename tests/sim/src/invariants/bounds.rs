@@ -21,7 +21,8 @@ pub(super) fn check(view: &View, rests: bool) -> Found {
         let known = view.service(service);
         let attempts = known.map_or(0, |service| service.spec.task.restart.max_attempts);
         let attempts = usize::try_from(attempts).unwrap_or(usize::MAX).saturating_add(1);
-        let of_job = if known.is_some_and(|service| service.spec.mode.is_job()) { limits::JOB_RECORDS } else { 0 };
+        // One that is gone may have been a job; its records go with the next pass.
+        let of_job = if known.is_none_or(|service| service.spec.mode.is_job()) { limits::JOB_RECORDS } else { 0 };
         let history = limits::TASK_HISTORY + of_job;
         let most = history.max(attempts) + if rests { 1 } else { SLACK };
         if count > most {
