@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cluster_state::View;
 use cluster_types::{
-    EndpointMode, FailureAction, HealthSpec, HealthTest, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort, RestartCondition, Schedule,
-    ServiceMode, ServiceSpec, UpdateConfig, UpdateOrder,
+    EndpointMode, FailureAction, HealthSpec, HealthTest, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort,
+    RestartCondition, Schedule, ServiceMode, ServiceSpec, UpdateConfig, UpdateOrder,
 };
 
 use super::wish::{NodeEdit, SpecEdit, Wish};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use cluster_types::{
-    Availability, DrainSpec, EndpointMode, HealthSpec, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort, ServiceMode,
-    ServiceSpec, Steer, Timestamp, UpdateConfig,
+    Availability, DrainSpec, EndpointMode, HealthSpec, NetworkAttachment, NetworkSpec, NodeDescription, NodeId, NodeSpec, PublishedPort,
+    ServiceMode, ServiceSpec, Steer, Timestamp, UpdateConfig,
 };
 
 /// See the module.

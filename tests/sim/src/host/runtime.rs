@@ -146,8 +146,7 @@ impl Runtime {
             return false;
         }
         let status = ContainerStatus { exit_code: Some(code), ..ContainerStatus::default() };
-        container.observed =
-            Observed { phase: ContainerPhase::Exited, container: status, at: now, error: None, checks: Arc::default() };
+        container.observed = Observed { phase: ContainerPhase::Exited, container: status, at: now, error: None, checks: Arc::default() };
         true
     }
 
