@@ -4,8 +4,8 @@
 use std::net::Ipv4Addr;
 
 use cluster_types::{
-    BlockOwner, DEFAULT_NETWORK, Endpoint, Network, NetworkId, NetworkStep, NodeId, NodeStep, ObjectKey, Rejection, ServiceId, ServiceSpec,
-    TaskAddress, TaskId, bug,
+    BlockOwner, DEFAULT_NETWORK, Endpoint, Network, NetworkId, NetworkStep, NodeId, NodeState, NodeStep, ObjectKey, Rejection, ServiceId,
+    ServiceSpec, TaskAddress, TaskId, bug,
 };
 
 use crate::State;
@@ -49,10 +49,18 @@ impl State {
             return refuse(key, format!("service {} uses it", service.spec.name));
         }
         match self.addresses.within(network.subnet).next() {
-            Some((_, Holder::Task(task))) => refuse(key, format!("task {} has not ended yet", task.short())),
+            Some((_, Holder::Task(task))) => refuse(key, format!("task {} has not ended yet{}", task.short(), self.whereabouts(task))),
             Some((_, Holder::Service(service))) => refuse(key, format!("an address of service {} is not given back yet", service.short())),
             None => Ok(()),
         }
+    }
+
+    /// Where a task is, for people, and what to do when that does not answer.
+    fn whereabouts(&self, task: TaskId) -> String {
+        let node = self.tasks.get(task).and_then(|task| self.nodes.get(task.node?));
+        let Some(node) = node else { return String::new() };
+        let advice = if node.status.state == NodeState::Down { ", which is down: remove the node if it will not come back" } else { "" };
+        format!(" on node {}{advice}", node.description.hostname)
     }
 
     /// A spec names networks that exist. The default one is made with the cluster.

@@ -66,7 +66,7 @@ bugs! {
     ViewForgotten,
     /// A task that is to stop stays in the views.
     EndpointStays,
-    /// A container that is lost is made and started again.
+    /// A container that is lost, or ended with its host, is made and started again.
     StartsAgain,
     /// An agent acts before it has saved what it was told.
     ActsBeforeSaved,

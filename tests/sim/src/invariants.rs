@@ -12,6 +12,7 @@ mod fences;
 mod forward;
 pub(crate) mod healed;
 mod nodes;
+mod plans;
 mod removals;
 mod replicas;
 mod runs;
@@ -59,6 +60,7 @@ pub(crate) struct Watch {
     replicas: replicas::Replicas,
     updates: updates::Updates,
     slots: slots::Slots,
+    plans: plans::Plans,
     runs: runs::Runs,
     fences: fences::Fences,
     drains: drains::Drains,
@@ -147,6 +149,12 @@ impl Watch {
     pub(crate) fn acknowledged(&mut self, index: u64, key: RequestId) {
         let found = self.acknowledged.acknowledged(index, key);
         self.judge("I1", found);
+    }
+
+    /// A leader has made a plan over the state of the entry `seen`, and proposed it up to the entry `last`.
+    pub(crate) fn decided(&mut self, term: u64, seen: u64, last: u64) {
+        let found = self.plans.decided(term, seen, last);
+        self.judge("plans", found);
     }
 
     /// A leader tells a node what to run.

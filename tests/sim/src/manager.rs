@@ -137,6 +137,8 @@ pub(crate) struct Manager {
     beat_at: u64,
     /// How long a sync takes.
     pub(crate) sync_millis: u64,
+    /// Until then its disk syncs nothing.
+    pub(crate) stalls_until: u64,
     /// Counts the times that it began to lead.
     leads_count: u64,
 }
@@ -164,6 +166,7 @@ impl Manager {
             stand_at: 0,
             beat_at: 0,
             sync_millis: 1,
+            stalls_until: 0,
             leads_count: 0,
         };
         let index = manager.state.index().0;
@@ -268,8 +271,8 @@ impl Manager {
     /// Asks the disk to sync what is in the log now.
     fn sync(&mut self, context: &mut Context) {
         let (epoch, upto) = (self.disk.log.epoch(), self.disk.log.last());
-        let millis = context.chance.within(0..=self.sync_millis);
-        context.after(millis, Event::Synced { manager: self.id, life: self.life, epoch, upto });
+        let at = self.stalls_until.max(context.now + context.chance.within(0..=self.sync_millis));
+        context.queue.push(at, Event::Synced { manager: self.id, life: self.life, epoch, upto });
     }
 
     /// What was written is on the disk.

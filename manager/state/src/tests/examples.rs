@@ -342,7 +342,10 @@ fn a_network_in_use_stays() {
     step(&mut state, TaskStep::Assign(NODE, vec![at(0)], GenericGrant::new())).unwrap();
     endpoint(&mut state, 7, Some(4), None).unwrap();
     joins(&mut state, false).unwrap();
-    assert!(is_refused(&apply(&mut state, remove.clone())), "a task is in it");
+    let down = NodeStatus { state: NodeState::Down, ..NodeStatus::default() };
+    apply(&mut state, Change::Node(NODE, NodeStep::Status(down))).unwrap();
+    let Err(Rejection::Refused { reason, .. }) = apply(&mut state, remove.clone()) else { panic!("a task is in it") };
+    assert!(reason.ends_with("which is down: remove the node if it will not come back"), "{reason}");
     step(&mut state, report(TaskState::Shutdown)).unwrap();
     assert!(is_refused(&apply(&mut state, remove.clone())), "the service still has an address there");
     endpoint(&mut state, 7, None, None).unwrap();

@@ -89,6 +89,9 @@ impl Manager {
             }
         }
         let waits: Vec<u64> = entries.iter().copied().collect();
+        if let (Some(last), Some(leader)) = (waits.last(), &self.leader) {
+            context.watch.decided(leader.term, self.state.index().0, *last);
+        }
         let carry = if cluster_types::bug!(CarryForgotten) { Dirty::default() } else { carry };
         if let Some(leader) = &mut self.leader {
             leader.deciding = Deciding::Proposes { entries, carry, since: context.now };
@@ -132,6 +135,7 @@ impl Manager {
         };
         entries.remove(&index);
         if !is_applied {
+            context.trace.say(context.now, "the fate of a plan is not known");
             let decides_again = cluster_types::bug!(DecidesAgain);
             leader.deciding = if decides_again { Deciding::Rests(Dirty::all()) } else { Deciding::Settles { since } };
             let at = context.now + RETRY;

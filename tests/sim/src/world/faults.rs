@@ -111,16 +111,23 @@ impl World {
         }
     }
 
-    /// One manager's disk is slow; or all are, since they share what is below them, and then a proposal may take longer than is waited for.
+    /// One manager's disk is slow; or all stand still, since they share what is below them: then a proposal may take longer than is waited for.
     fn slow_disk(&mut self, manager: usize) {
-        let all = self.context.chance.percent(30);
-        let slow = if all { 0..self.managers.len() } else { manager..manager + 1 };
-        let most = self.context.chance.within(if all { 1_500..=5_000 } else { 50..=1_500 });
-        self.context.say(&format!("the disks of the managers {slow:?} are slow"));
-        for manager in slow {
-            self.managers[manager].sync_millis = most;
+        if self.context.chance.percent(40) {
+            return self.stall_disks();
+        }
+        self.managers[manager].sync_millis = self.context.chance.within(50..=1_500);
+        self.context.say(&format!("the disk of manager {manager} is slow"));
+        self.context.fired(Class::SlowDisk);
+        self.lasts(6_000, Ending::Disk(manager));
+    }
+
+    fn stall_disks(&mut self) {
+        let millis = self.context.chance.within(1_000..=6_000);
+        self.context.say(&format!("the managers' disks stand still for {millis} ms"));
+        for manager in &mut self.managers {
+            manager.stalls_until = self.context.now + millis;
             self.context.fired(Class::SlowDisk);
-            self.lasts(6_000, Ending::Disk(manager));
         }
     }
 
@@ -189,7 +196,7 @@ impl World {
         self.context.weather.is_fair = true;
         self.context.weather.storms.clear();
         self.context.links.mend_all();
-        self.managers.iter_mut().for_each(|manager| manager.sync_millis = 1);
+        self.managers.iter_mut().for_each(|manager| (manager.sync_millis, manager.stalls_until) = (1, 0));
         for host in &mut self.hosts {
             host.slowness = 0;
             host.runtime.has_no_images = false;
