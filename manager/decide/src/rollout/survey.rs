@@ -73,7 +73,7 @@ impl<'a> Survey<'a> {
             self.serves(draft.now, newest, of_update, has_failed);
         } else if has_failed {
             self.lost.push(Arc::clone(newest));
-        } else if self.is_made_by_update(draft, staleness, slot) {
+        } else if self.is_made_by_update(draft, staleness, (slot, newest)) {
             self.wait_for(newest);
         }
     }
@@ -134,10 +134,11 @@ impl<'a> Survey<'a> {
 
     /// Whether the update waits for a task: it took the place of one that a node had, or its place loops through failures since the update
     /// began, which outlasts the history of what was there before. For a place that never had a node, room may never come: it does not hold
-    /// up the others.
-    fn is_made_by_update(&self, draft: &Draft<'_>, staleness: &mut Staleness, slot: Slot<'_>) -> bool {
+    /// up the others. What a node had may be as the update wants it: an update that was overtaken stopped it.
+    fn is_made_by_update(&self, draft: &Draft<'_>, staleness: &mut Staleness, (slot, newest): (Slot<'_>, &Task)) -> bool {
         let placed = |task: &Task| task.status.state >= TaskState::Assigned;
-        slot.0.iter().any(|task| placed(task) && (task.spec_version > self.base || staleness.is_stale(draft, task)))
+        let is_new = newest.spec_version > self.base;
+        slot.0.iter().any(|task| placed(task) && (is_new || task.spec_version > self.base || staleness.is_stale(draft, task)))
     }
 }
 

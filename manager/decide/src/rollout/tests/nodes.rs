@@ -94,6 +94,29 @@ fn a_place_that_never_ran_anything_on_a_closed_node_is_not_waited_for() {
     assert!(bed.now.since(began) < Duration::from_secs(60));
 }
 
+#[test]
+fn a_rollback_waits_for_the_place_that_the_update_had_in_flight_though_there_is_no_room() {
+    let (mut bed, web) = settled(3, 3, |spec| spec.task.reservation.nano_cpus = 4_000_000_000);
+    image(&mut bed, web, "web:2");
+    let last = |bed: &Testbed| bed.wanted(web).into_iter().rfind(|task| task.slot == 3).unwrap();
+    live_until(&mut bed, |bed| image_of(bed, &last(bed)) == "web:2");
+    let node = bed.view().tasks_of_slot(web, 3).find_map(|task| task.node).unwrap().bits();
+    bed.update_node(node, |node| node.availability = Availability::Pause);
+    live_until(&mut bed, |bed| last(bed).desired == DesiredState::Running);
+    let view = bed.view();
+    let service = view.service(web).unwrap();
+    let (from, to) = (service.spec_version, service.history[0].spec_version);
+    bed.apply(vec![Change::Service(web, ServiceStep::RollBack { from, to, author: Author::default() })]);
+    let until = bed.now.plus(Duration::from_secs(60));
+    live_until(&mut bed, |bed| {
+        assert_eq!(bed.running(web).len(), 2, "one place at a time");
+        bed.now > until
+    });
+    bed.update_node(node, |node| node.availability = Availability::Active);
+    bed.settle();
+    assert!(all_run(&bed, web, "web:1", 3));
+}
+
 /// Tasks of the spec before stay where a constraint that came later holds, and only as long as it does.
 #[test]
 fn a_node_that_no_longer_meets_a_constraint_that_came_later_loses_its_tasks() {
