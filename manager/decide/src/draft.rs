@@ -359,6 +359,7 @@ impl<'a> Draft<'a> {
         // A step that is refused has no event.
         self.carry.services.insert(task.service);
         let mut next = Task::clone(&task);
+        next.meta.updated = self.now;
         apply_step(&mut next, step, self.now);
         let dropped = is_new && !next.is_wanted();
         self.tasks.insert(id, (!dropped).then(|| Arc::new(next)));

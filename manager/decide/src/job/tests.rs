@@ -173,6 +173,22 @@ fn another_task_spec_begins_another_run_once_the_old_tasks_have_stopped() {
     assert_eq!((first.iteration, first.completed, first.wanted, first.outcome.as_str()), (1, 1, 4, "replaced"));
 }
 
+/// However long the old tasks have run: what is told to stop now is waited for from now on.
+#[test]
+fn runs_do_not_overlap_though_the_old_one_is_long_under_way() {
+    for spec in [job(2, 4), on_all_nodes()] {
+        let mut bed = Testbed::new(2);
+        let id = bed.create(1, spec);
+        run_for(&mut bed, SECOND);
+        bed.advance(1_000 * SECOND);
+        bed.update(id, |spec| spec.task.container.image = "web:2".to_owned());
+        bed.pass();
+        assert!(live(&bed).is_empty(), "two runs overlap");
+        run_for(&mut bed, SECOND);
+        assert_eq!((status(&bed).iteration, live(&bed).len()), (2, 2));
+    }
+}
+
 #[test]
 fn a_job_that_is_rolled_back_runs_again_and_has_no_update() {
     let mut bed = Testbed::new(2);
