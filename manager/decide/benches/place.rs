@@ -18,8 +18,8 @@ use cluster_state::{State, View};
 use cluster_types::{
     Author, CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, GenericPool, GenericPools,
     IdStream, JoinSecret, JoinSecrets, Meta, Network, NetworkPool, NetworkSpec, Node, NodeDescription, NodeId, NodeNetwork, NodeSpec,
-    NodeState, NodeStatus, Object, RequestId, Reservation, Service, ServiceId, ServiceMode, ServiceSpec, Task, TaskSpec, TaskState,
-    TaskStep, Timestamp,
+    NodeState, NodeStatus, Object, Protocol, PublishMode, PublishedPort, RequestId, Reservation, Service, ServiceId, ServiceMode,
+    ServiceSpec, Task, TaskSpec, TaskState, TaskStep, Timestamp,
 };
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -114,6 +114,11 @@ fn choosy(number: u64, replicas: u64) -> ServiceSpec {
     spec
 }
 
+fn with_port(number: u64, replicas: u64) -> ServiceSpec {
+    let port = PublishedPort { target: 80, published: 80, protocol: Protocol::Tcp, mode: PublishMode::Host };
+    ServiceSpec { ports: vec![port], ..spec(number, replicas) }
+}
+
 fn spec(number: u64, replicas: u64) -> ServiceSpec {
     ServiceSpec {
         name: format!("service-{number}"),
@@ -196,6 +201,18 @@ fn end_one(state: &mut State) -> Dirty {
     dirty
 }
 
+/// A choosy service of one task, where another has 2,000 and with them a quarter of all generic resources.
+fn beside_2000(running: &State) -> (State, Dirty) {
+    let (mut state, mut dirty) = (running.clone(), Dirty::default());
+    apply(&mut state, &mut dirty, vec![create(1_001, choosy(1_001, 2_000))]);
+    let view = state.view();
+    let plan = pass(&view, NOW, 1, &dirty, &presence(&view));
+    let mut dirty = Dirty::default();
+    apply(&mut state, &mut Dirty::default(), plan.changes);
+    apply(&mut state, &mut dirty, vec![create(1_002, choosy(1_002, 1))]);
+    (state, dirty)
+}
+
 fn passes(bench: &mut Criterion<CpuTime>) {
     let mut group = bench.benchmark_group("pass");
     group.sample_size(10).measurement_time(Duration::from_secs(5));
@@ -211,11 +228,14 @@ fn passes(bench: &mut Criterion<CpuTime>) {
         apply(&mut state, &mut dirty, vec![create(1_001, spec)]);
         (state, dirty)
     };
-    let (plain, wishing) = (made(spec(1_001, 1)), made(choosy(1_001, 1)));
+    let (plain, wishing, opening) = (made(spec(1_001, 1)), made(choosy(1_001, 1)), made(with_port(1_001, 1)));
+    let beside = beside_2000(&running);
     for (name, state, dirty) in [
         ("one_task_ended_of_100000", &running, dirty),
         ("makes_and_places_1_of_100001", &plain.0, plain.1),
         ("makes_and_places_1_choosy_of_100001", &wishing.0, wishing.1),
+        ("makes_and_places_1_choosy_beside_2000", &beside.0, beside.1),
+        ("makes_and_places_1_with_a_host_port_of_100001", &opening.0, opening.1),
         ("full_of_100000", &running, Dirty::all()),
         ("places_1000_of_101000", &few, thousand),
         ("places_100000", &all, Dirty::all()),

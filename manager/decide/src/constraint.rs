@@ -1,5 +1,7 @@
 //! Judges placement constraints and platforms against a node. Parsing them is in `cluster-types`; called by enforce, orchestrate, rollout and schedule.
 
+use std::borrow::Cow;
+
 use cluster_types::constraint::ConstraintKey;
 use cluster_types::{Constraint, Node, Placement, Platform, Role};
 
@@ -26,14 +28,14 @@ pub fn holds(node: &Node, constraint: &Constraint) -> bool {
 
 /// What a node has under a key, so that nodes with the same can be counted together: empty for a label that it lacks.
 #[must_use]
-pub fn value(node: &Node, key: &ConstraintKey) -> String {
+pub fn value<'a>(node: &'a Node, key: &ConstraintKey) -> Cow<'a, str> {
     match key {
-        ConstraintKey::Id => node.id.to_string(),
-        ConstraintKey::Hostname => node.description.hostname.to_ascii_lowercase(),
-        ConstraintKey::Role => role(node.spec.role).to_owned(),
-        ConstraintKey::Os => node.description.platform.os.to_ascii_lowercase(),
+        ConstraintKey::Id => Cow::Owned(node.id.to_string()),
+        ConstraintKey::Hostname => lower(&node.description.hostname),
+        ConstraintKey::Role => Cow::Borrowed(role(node.spec.role)),
+        ConstraintKey::Os => lower(&node.description.platform.os),
         ConstraintKey::Arch => architecture(&node.description.platform.arch),
-        ConstraintKey::Label(label) => node.spec.labels.get(label).map(|value| value.to_ascii_lowercase()).unwrap_or_default(),
+        ConstraintKey::Label(label) => node.spec.labels.get(label).map(|value| lower(value)).unwrap_or_default(),
     }
 }
 
@@ -62,13 +64,18 @@ fn role(role: Role) -> &'static str {
 }
 
 /// One word for the two names that each common processor has (`x86_64` is Go's `amd64`, `aarch64` its `arm64`).
-fn architecture(name: &str) -> String {
-    let name = name.to_ascii_lowercase();
-    match name.as_str() {
-        "x86_64" => "amd64".to_owned(),
-        "aarch64" => "arm64".to_owned(),
+fn architecture(name: &str) -> Cow<'_, str> {
+    let name = lower(name);
+    match &*name {
+        "x86_64" => Cow::Borrowed("amd64"),
+        "aarch64" => Cow::Borrowed("arm64"),
         _ => name,
     }
+}
+
+/// Most words are in small letters already.
+fn lower(word: &str) -> Cow<'_, str> {
+    if word.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(word.to_ascii_lowercase()) } else { Cow::Borrowed(word) }
 }
 
 #[cfg(test)]

@@ -42,10 +42,11 @@ pub(crate) fn is_lost(node: Option<&Arc<Node>>) -> bool {
     node.is_none_or(|node| node.status.state == NodeState::Down)
 }
 
-/// Also those that are down and have tasks of a service that changed: it may say otherwise now how long they are waited for.
+/// Also those that are down and have tasks of a service that changed: it may say otherwise now how long they are waited for. Those that went
+/// down in this pass are due anyway.
 fn nodes_due(draft: &mut Draft<'_>) -> BTreeSet<NodeId> {
     let mut due = draft.nodes_due();
-    let down: BTreeSet<NodeId> = draft.nodes().filter(|node| is_lost(Some(node)) && !due.contains(&node.id)).map(|node| node.id).collect();
+    let down: BTreeSet<NodeId> = draft.view.nodes_down().filter(|node| !due.contains(node)).collect();
     let services = if down.is_empty() { BTreeSet::new() } else { draft.services_due() };
     for service in services {
         let slots = draft.slots(service);

@@ -6,6 +6,7 @@
 
 pub mod admission;
 mod allocate;
+mod ascending;
 pub mod assignment;
 pub mod constraint;
 pub mod cron;

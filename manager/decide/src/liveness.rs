@@ -11,6 +11,7 @@ use std::time::Duration;
 use cluster_state::View;
 use cluster_types::{Change, Node, NodeId, NodeState, NodeStatus, NodeStep, Task, TaskStep, Timestamp};
 
+use crate::ascending::Ascending;
 use crate::draft::Draft;
 use crate::enforce;
 
@@ -64,8 +65,9 @@ pub(crate) fn step(draft: &mut Draft<'_>, presence: &Presence) {
 pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change>, Option<Timestamp>) {
     let mut changes = Vec::new();
     let mut wake_at = None;
+    let mut sessions = Ascending::new(presence.sessions.iter().map(|(node, heard)| (*node, *heard)));
     for node in view.nodes() {
-        match judge(node, presence, now) {
+        match judge(node, sessions.get(&node.id), presence, now) {
             Verdict::Rests => {}
             Verdict::WaitUntil(at) => sooner(&mut wake_at, at),
             Verdict::Becomes(state, message, since) => changes.push(becomes(node, state, message, since)),
@@ -74,7 +76,8 @@ pub fn liveness(view: &View, presence: &Presence, now: Timestamp) -> (Vec<Change
             if at <= now { orphan(view, node.id, &mut changes, |task| is_awaited(view, node, task, now)) } else { sooner(&mut wake_at, at) }
         }
     }
-    for gone in view.nodes_of_tasks().filter(|id| view.node(*id).is_none()) {
+    let mut there = Ascending::new(view.nodes().map(|node| (node.id, ())));
+    for gone in view.nodes_of_tasks().filter(|id| there.get(id).is_none()) {
         orphan(view, gone, &mut changes, |_| false);
     }
     (changes, wake_at)
@@ -88,8 +91,7 @@ enum Verdict {
     Becomes(NodeState, &'static str, Timestamp),
 }
 
-fn judge(node: &Node, presence: &Presence, now: Timestamp) -> Verdict {
-    let heard = presence.sessions.get(&node.id).copied();
+fn judge(node: &Node, heard: Option<Timestamp>, presence: &Presence, now: Timestamp) -> Verdict {
     let lead = presence.leader_since;
     // A stamp of a leader whose clock was ahead says nothing.
     let past = |at: Timestamp| if at <= now { at } else { Timestamp::default() };

@@ -39,8 +39,9 @@ pub(crate) fn step(draft: &mut Draft<'_>) {
 
 /// Whether a task is to run on another node than its own. One on a lost node is not moved but replaced, if at all.
 pub(crate) fn leaves(draft: &Draft<'_>, task: &Task) -> bool {
-    let node = task.node.and_then(|node| draft.node(node));
-    is_live(task) && task.holds_resources() && node.is_some_and(|node| !enforce::is_lost(Some(node)) && (task.relocate || is_drained(node)))
+    // Hardly any node is drained: most tasks need no look at theirs.
+    let is_asked = task.relocate || task.node.is_some_and(|node| draft.view.is_drained(node));
+    is_asked && is_live(task) && task.holds_resources() && !enforce::is_lost(task.node.and_then(|node| draft.node(node)))
 }
 
 fn is_drained(node: &Node) -> bool {

@@ -6,10 +6,9 @@
 mod global;
 mod replicated;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cluster_types::{DesiredState, NodeId, Service, ServiceId, ServiceMode, Task};
+use cluster_types::{DesiredState, Service, ServiceMode, Task};
 
 use crate::draft::Draft;
 
@@ -33,17 +32,15 @@ pub(crate) fn replicated(draft: &mut Draft<'_>) {
 pub(crate) fn global(draft: &mut Draft<'_>) {
     let due = draft.services_due();
     let nodes = draft.nodes_due();
-    let services: Vec<Arc<Service>> = draft.services().filter(|service| is_looked_at(service, &due, &nodes)).cloned().collect();
+    let is_global = |service: &Arc<Service>| service.spec.mode == ServiceMode::Global;
+    let services: Vec<Arc<Service>> = if nodes.is_empty() {
+        due.iter().filter_map(|id| draft.service(*id)).filter(is_global).collect()
+    } else {
+        draft.services().filter(|service| is_global(service)).cloned().collect()
+    };
     for service in services {
         let everywhere = due.contains(&service.id);
         global::fit(draft, &service, if everywhere { None } else { Some(&nodes) });
-    }
-}
-
-fn is_looked_at(service: &Service, due: &BTreeSet<ServiceId>, nodes: &BTreeSet<NodeId>) -> bool {
-    match service.spec.mode {
-        ServiceMode::Replicated { .. } | ServiceMode::ReplicatedJob { .. } | ServiceMode::GlobalJob => false,
-        ServiceMode::Global => !nodes.is_empty() || due.contains(&service.id),
     }
 }
 

@@ -16,11 +16,9 @@ pub(crate) type Instance = (NodeId, String, String);
 pub(crate) struct Generics(OrdMap<Instance, TaskId>);
 
 impl Generics {
-    /// What is in use on a node: kind, name and task, in order.
-    pub(crate) fn on(&self, node: NodeId) -> impl Iterator<Item = (&str, &str, TaskId)> {
-        let first = (node, String::new(), String::new());
-        let own = self.0.range(first..).take_while(move |((of, ..), _)| *of == node);
-        own.map(|((_, kind, name), task)| (kind.as_str(), name.as_str(), *task))
+    /// What is in use, by node: kind and name, in order.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (NodeId, (&str, &str))> {
+        self.0.keys().map(|(node, kind, name)| (*node, (kind.as_str(), name.as_str())))
     }
 
     /// Takes an event in. What goes is given back before what comes is taken.

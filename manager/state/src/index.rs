@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::Bound;
 
-use cluster_types::{Cluster, Network, NetworkId, Node, NodeId, Protocol, Service, ServiceId, Task, TaskId};
+use cluster_types::{Availability, Cluster, Network, NetworkId, Node, NodeId, NodeState, Protocol, Service, ServiceId, Task, TaskId};
 use imbl::{OrdMap, OrdSet};
 
 /// A secondary index over the rows of one table.
@@ -29,11 +29,14 @@ impl Index<Cluster> for NoIndex {
     }
 }
 
-/// Nodes by host name, which need not be unique, and by their number in the overlay, which is.
+/// Nodes by host name, which need not be unique, and by their number in the overlay, which is; and the few that are down or drained, which
+/// passes ask about at every turn.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct NodeKeys {
     hostnames: OrdMap<String, OrdSet<NodeId>>,
     numbers: OrdMap<u16, NodeId>,
+    down: OrdSet<NodeId>,
+    drained: OrdSet<NodeId>,
 }
 
 impl NodeKeys {
@@ -45,6 +48,16 @@ impl NodeKeys {
     /// The node with a number.
     pub(crate) fn numbered(&self, number: u16) -> Option<NodeId> {
         self.numbers.get(&number).copied()
+    }
+
+    /// The nodes that are called down.
+    pub(crate) fn down(&self) -> impl Iterator<Item = NodeId> {
+        self.down.iter().copied()
+    }
+
+    /// Whether a node is being emptied.
+    pub(crate) fn is_drained(&self, node: NodeId) -> bool {
+        self.drained.contains(&node)
     }
 
     /// The numbers that are taken, in order.
@@ -59,12 +72,20 @@ impl Index<Node> for NodeKeys {
         if let Some(number) = node.number {
             self.numbers.insert(number, node.id);
         }
+        if is_down(node) {
+            self.down.insert(node.id);
+        }
+        if is_drained(node) {
+            self.drained.insert(node.id);
+        }
     }
 
     fn remove(&mut self, node: &Node) {
         if let Some(number) = node.number {
             self.numbers.remove(&number);
         }
+        self.down.remove(&node.id);
+        self.drained.remove(&node.id);
         let hostname = &node.description.hostname;
         let Some(nodes) = self.hostnames.get_mut(hostname) else { return };
         nodes.remove(&node.id);
@@ -74,8 +95,19 @@ impl Index<Node> for NodeKeys {
     }
 
     fn moves(before: &Node, after: &Node) -> bool {
-        before.description.hostname != after.description.hostname || before.number != after.number
+        before.description.hostname != after.description.hostname
+            || before.number != after.number
+            || is_down(before) != is_down(after)
+            || is_drained(before) != is_drained(after)
     }
+}
+
+fn is_down(node: &Node) -> bool {
+    node.status.state == NodeState::Down
+}
+
+fn is_drained(node: &Node) -> bool {
+    node.spec.availability == Availability::Drain
 }
 
 /// Services by name and by the ingress ports that they were given, which are unique; and those that take part in a network.

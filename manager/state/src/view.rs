@@ -44,6 +44,17 @@ impl View {
         self.state.nodes.rows()
     }
 
+    /// The nodes that are called down, by id.
+    pub fn nodes_down(&self) -> impl Iterator<Item = NodeId> {
+        self.state.nodes.index().down()
+    }
+
+    /// Whether a node is being emptied.
+    #[must_use]
+    pub fn is_drained(&self, node: NodeId) -> bool {
+        self.state.nodes.index().is_drained(node)
+    }
+
     /// How many nodes there are.
     #[must_use]
     pub fn node_count(&self) -> usize {
@@ -174,15 +185,19 @@ impl View {
         self.state.addresses.within(subnet)
     }
 
-    /// What the tasks on a node take of it: those placed there that have not ended.
-    #[must_use]
-    pub fn load(&self, node: NodeId) -> Load {
-        self.state.loads.get(node)
+    /// The nodes of which tasks take something, by id, with what they take.
+    pub fn loads(&self) -> impl Iterator<Item = (NodeId, Load)> {
+        self.state.loads.iter()
     }
 
-    /// The generic resources in use on a node: kind, instance and the task that has it, in order.
-    pub fn generic_in_use(&self, node: NodeId) -> impl Iterator<Item = (&str, &str, TaskId)> {
-        self.state.generics.on(node)
+    /// The ports of hosts that tasks have, by node, each once.
+    pub fn host_ports_in_use(&self) -> impl Iterator<Item = (NodeId, (u16, Protocol))> {
+        self.state.loads.ports()
+    }
+
+    /// The generic resources in use: by node, then kind and instance.
+    pub fn generic_in_use(&self) -> impl Iterator<Item = (NodeId, (&str, &str))> {
+        self.state.generics.in_use()
     }
 
     /// A state of its own that begins as this view, to try changes on. Costs nothing: it shares what it does not change.

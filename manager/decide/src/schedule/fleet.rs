@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use cluster_types::{GenericGrant, Node, NodeId, Reservation, Task, bug};
 
-use super::demand::{self, Demand, HostPort};
+use super::demand::{Demand, HostPort};
 use super::generic::Taken;
+use crate::ascending::Ascending;
 use crate::draft::Draft;
 
 /// One node and what is free on it.
@@ -39,8 +40,9 @@ impl Fleet {
     /// The nodes of a draft with what runs there. Ports and generic resources are learnt when a demand has some.
     pub(crate) fn of(draft: &Draft<'_>) -> Self {
         let mut fleet = Self::empty(draft.nodes().cloned());
+        let mut loads = Ascending::new(draft.view.loads());
         for room in &mut fleet.rooms {
-            let load = draft.view.load(room.node.id);
+            let Some(load) = loads.get(&room.node.id) else { continue };
             room.tasks = load.tasks;
             room.reserve(load.reserved);
         }
@@ -59,8 +61,11 @@ impl Fleet {
             return;
         }
         self.knows_generic = true;
+        let mut taken = Ascending::new(draft.view.generic_in_use());
         for room in &mut self.rooms {
-            draft.view.generic_in_use(room.node.id).for_each(|(kind, name, _)| room.generic.add(kind, name));
+            while let Some((kind, name)) = taken.get(&room.node.id) {
+                room.generic.add(kind, name);
+            }
         }
     }
 
@@ -70,9 +75,10 @@ impl Fleet {
             return;
         }
         self.knows_ports = true;
+        let mut taken = Ascending::new(draft.view.host_ports_in_use());
         for room in &mut self.rooms {
-            for task in draft.tasks_on(room.node.id).iter().filter(|task| task.holds_resources()) {
-                room.ports.extend(draft.spec_of(task).into_iter().flat_map(|spec| demand::host_ports(spec)));
+            while let Some(port) = taken.get(&room.node.id) {
+                room.ports.insert(port);
             }
         }
     }

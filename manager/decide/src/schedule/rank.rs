@@ -51,7 +51,9 @@ impl Rank {
 /// How much is free of the kinds that the demand reserves: of the scarcer one, in thousandths of what the node has.
 pub(super) fn free_share(demand: &Demand, room: &Room) -> u32 {
     let (needs, free, has) = (demand.reservation, room.free, room.node.description.capacity);
-    let share = |needs: u64, free: u64, has: u64| (needs > 0).then(|| free.saturating_mul(u64::from(WHOLE)) / has.max(1));
-    let shares = [share(needs.nano_cpus, free.nano_cpus, has.nano_cpus), share(needs.memory, free.memory, has.memory)];
-    shares.into_iter().flatten().min().map_or(WHOLE, |share| u32::try_from(share).unwrap_or(WHOLE).min(WHOLE))
+    let share = |needs: u64, free: u64, has: u64| {
+        if needs == 0 { u64::from(WHOLE) } else { (free.saturating_mul(u64::from(WHOLE)) / has.max(1)).min(u64::from(WHOLE)) }
+    };
+    let scarcer = share(needs.nano_cpus, free.nano_cpus, has.nano_cpus).min(share(needs.memory, free.memory, has.memory));
+    u32::try_from(scarcer).unwrap_or(WHOLE)
 }

@@ -4,6 +4,7 @@
 //! label are one branch among the others. Each level and each branch is a heap, so a task costs one look at each level's top. Without
 //! preferences there is one heap of nodes.
 
+use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -14,45 +15,57 @@ use super::rank::Rank;
 use super::standing::Standing;
 use crate::constraint;
 
-/// The branches of one node at each level, from the first, by their numbers.
-type Path = Vec<usize>;
-
 /// Where the nodes of a fleet are in the tree of preferences, and how many tasks of the service each branch has.
-#[derive(Default)]
-pub(super) struct Branches {
-    paths: Vec<Path>,
-    /// The value and the tasks of each branch, by its number.
-    known: Vec<(String, u32)>,
+pub(super) struct Branches<'a> {
+    /// The branch of each node at the last level, in the fleet's order.
+    leaves: Vec<usize>,
+    /// By number. The first is the whole fleet; what is within another comes after it.
+    known: Vec<Known<'a>>,
 }
 
-impl Branches {
-    pub(super) fn of(fleet: &Fleet, demand: &Demand, standing: &Standing) -> Self {
-        let mut branches = Self::default();
-        if demand.levels.is_empty() {
-            return branches;
-        }
-        // The number of a branch by that of the one above and its value.
-        let mut numbers: BTreeMap<(Option<usize>, String), usize> = BTreeMap::new();
+/// One branch.
+#[derive(Default)]
+struct Known<'a> {
+    value: Cow<'a, str>,
+    tasks: u32,
+    /// The branch that it is within.
+    above: usize,
+    /// The branches within it, by value.
+    below: BTreeMap<Cow<'a, str>, usize>,
+}
+
+impl<'a> Branches<'a> {
+    pub(super) fn of(fleet: &'a Fleet, demand: &Demand, standing: &Standing) -> Self {
+        let mut branches = Self { leaves: Vec::with_capacity(fleet.rooms.len()), known: vec![Known::default()] };
         for (room, own) in fleet.rooms.iter().zip(&standing.tasks) {
-            let mut path = Path::with_capacity(demand.levels.len());
+            let mut branch = 0;
             for level in &demand.levels {
-                let key = (path.last().copied(), constraint::value(&room.node, level));
-                let number = numbers.get(&key).copied().unwrap_or_else(|| {
-                    branches.known.push((key.1.clone(), 0));
-                    numbers.insert(key, branches.known.len() - 1);
-                    branches.known.len() - 1
-                });
-                branches.known[number].1 += own;
-                path.push(number);
+                branch = branches.within(branch, constraint::value(&room.node, level));
+                branches.known[branch].tasks += own;
             }
-            branches.paths.push(path);
+            branches.leaves.push(branch);
         }
         branches
     }
 
+    /// The branch with that value within another.
+    fn within(&mut self, above: usize, value: Cow<'a, str>) -> usize {
+        if let Some(number) = self.known[above].below.get(&*value) {
+            return *number;
+        }
+        let number = self.known.len();
+        self.known[above].below.insert(value.clone(), number);
+        self.known.push(Known { value, above, ..Known::default() });
+        number
+    }
+
     /// The value of a node at each level, with the tasks of its branch there.
     pub(super) fn levels(&self, index: usize) -> Vec<(String, u32)> {
-        self.paths.get(index).into_iter().flatten().map(|branch| self.known[*branch].clone()).collect()
+        let above = |branch: &usize| Some(self.known[*branch].above);
+        let path = std::iter::successors(self.leaves.get(index).copied(), above).take_while(|branch| *branch > 0);
+        let mut levels: Vec<_> = path.map(|branch| (self.known[branch].value.to_string(), self.known[branch].tasks)).collect();
+        levels.reverse();
+        levels
     }
 }
 
@@ -60,14 +73,14 @@ impl Branches {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     malus: u32,
-    /// Tasks of its branch at each level that is still to be decided.
+    /// Tasks of its branch at each level.
     counts: Vec<u32>,
     rank: Rank,
 }
 
 impl Key {
     /// Of a node, with all levels.
-    pub(super) fn of(rank: Rank, branches: &Branches) -> Self {
+    pub(super) fn of(rank: Rank, branches: &Branches<'_>) -> Self {
         let counts = branches.levels(rank.index as usize).into_iter().map(|(_, tasks)| tasks).collect();
         Self { malus: rank.malus, counts, rank }
     }
@@ -94,31 +107,35 @@ pub(super) enum Group {
 
 /// One value at one level.
 pub(super) struct Branch {
-    /// Of its best node.
-    key: Key,
     tasks: u32,
     group: Group,
 }
 
-impl Group {
-    /// From the nodes that fit.
-    pub(super) fn of(ranks: impl Iterator<Item = Rank>, branches: &Branches) -> Self {
-        if branches.paths.is_empty() { Self::Nodes(ranks.map(Reverse).collect()) } else { Self::split(ranks.collect(), branches, 0) }
-    }
+/// What is found of a branch while its group is built.
+#[derive(Default)]
+struct Part {
+    nodes: Vec<Reverse<Rank>>,
+    below: Vec<Reverse<Branch>>,
+}
 
-    fn split(ranks: Vec<Rank>, branches: &Branches, depth: usize) -> Self {
-        let path = |rank: &Rank| &branches.paths[rank.index as usize];
-        if ranks.first().is_none_or(|first| path(first).len() == depth) {
-            return Self::Nodes(ranks.into_iter().map(Reverse).collect());
+impl Part {
+    fn group(self) -> Group {
+        if self.below.is_empty() { Group::Nodes(self.nodes.into()) } else { Group::Branches(self.below.into()) }
+    }
+}
+
+impl Group {
+    /// From the nodes that fit. A branch without any is left out.
+    pub(super) fn of(ranks: impl Iterator<Item = Rank>, branches: &Branches<'_>) -> Self {
+        let mut parts: Vec<Part> = branches.known.iter().map(|_| Part::default()).collect();
+        ranks.for_each(|rank| parts[branches.leaves[rank.index as usize]].nodes.push(Reverse(rank)));
+        for (number, known) in branches.known.iter().enumerate().skip(1).rev() {
+            let group = std::mem::take(&mut parts[number]).group();
+            if !group.is_empty() {
+                parts[known.above].below.push(Reverse(Branch { tasks: known.tasks, group }));
+            }
         }
-        let mut parts: BTreeMap<usize, Vec<Rank>> = BTreeMap::new();
-        for rank in ranks {
-            parts.entry(path(&rank)[depth]).or_default().push(rank);
-        }
-        let branch = |(number, ranks): (usize, Vec<Rank>)| {
-            Branch::of(Self::split(ranks, branches, depth + 1), branches.known[number].1).map(Reverse)
-        };
-        Self::Branches(parts.into_iter().filter_map(branch).collect())
+        std::mem::take(&mut parts[0]).group()
     }
 
     /// Lets the best node be judged. Whether it took a task; none when no node is left.
@@ -140,44 +157,43 @@ impl Group {
                 let mut best = heap.peek_mut()?;
                 let took = best.0.group.step(judge)?;
                 best.0.tasks += u32::from(took);
-                match best.0.best() {
-                    Some(key) => best.0.key = key,
-                    None => drop(PeekMut::pop(best)),
+                if best.0.group.is_empty() {
+                    PeekMut::pop(best);
                 }
                 Some(took)
             }
         }
     }
 
-    fn best(&self) -> Option<Key> {
+    fn is_empty(&self) -> bool {
         match self {
-            Self::Nodes(heap) => heap.peek().map(|Reverse(rank)| Key { malus: rank.malus, counts: Vec::new(), rank: *rank }),
-            Self::Branches(heap) => heap.peek().map(|Reverse(branch)| branch.key.clone()),
+            Self::Nodes(heap) => heap.is_empty(),
+            Self::Branches(heap) => heap.is_empty(),
+        }
+    }
+
+    /// Of its best node. Failures decide at every level, so it is the smallest.
+    fn malus(&self) -> u32 {
+        match self {
+            Self::Nodes(heap) => heap.peek().map_or(0, |Reverse(rank)| rank.malus),
+            Self::Branches(heap) => heap.peek().map_or(0, |Reverse(branch)| branch.group.malus()),
+        }
+    }
+
+    /// By the best of each. Groups that are compared are of the same level.
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Nodes(one), Self::Nodes(other)) => other.peek().cmp(&one.peek()),
+            (Self::Branches(one), Self::Branches(other)) => other.peek().cmp(&one.peek()),
+            (Self::Nodes(_), Self::Branches(_)) => Ordering::Less,
+            (Self::Branches(_), Self::Nodes(_)) => Ordering::Greater,
         }
     }
 }
 
-impl Branch {
-    fn of(group: Group, tasks: u32) -> Option<Self> {
-        let key = key(&group, tasks)?;
-        Some(Self { key, tasks, group })
-    }
-
-    fn best(&self) -> Option<Key> {
-        key(&self.group, self.tasks)
-    }
-}
-
-/// The tasks of a branch decide before what is within it, and failures before both.
-fn key(group: &Group, tasks: u32) -> Option<Key> {
-    let mut key = group.best()?;
-    key.counts.insert(0, tasks);
-    Some(key)
-}
-
 impl PartialEq for Branch {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.cmp(other) == Ordering::Equal
     }
 }
 
@@ -189,8 +205,10 @@ impl PartialOrd for Branch {
     }
 }
 
+/// The tasks of a branch decide before what is within it, and failures before both.
 impl Ord for Branch {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
+        let key = |branch: &Self| (branch.group.malus(), branch.tasks);
+        key(self).cmp(&key(other)).then_with(|| self.group.compare(&other.group))
     }
 }

@@ -9,11 +9,12 @@ use proptest::prelude::*;
 
 use super::affinity::{Affinities, Company};
 use super::demand::Demand;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Room};
 use super::place::{place, place_with, ranks};
+use super::rank::Rank;
 use super::spread::{Branches, Key};
 use super::standing::Standing;
-use crate::testbed;
+use crate::{constraint, testbed};
 
 mod lives;
 mod stories;
@@ -87,6 +88,20 @@ fn standing(fleet: &Fleet, demand: &Demand) -> Standing {
     Standing { affinities: Affinities::of(fleet, &demand.placement.affinities, nobody), ..Standing::none(fleet) }
 }
 
+/// The node for one more task, by the words of the ranking alone: of those that fit, the one with the fewest failures, then with the fewest
+/// tasks of the service on all nodes that share its values up to each level, then the best rank.
+fn naive_best(fleet: &Fleet, demand: &Demand, standing: &Standing) -> Option<usize> {
+    let path = |room: &Room| demand.levels.iter().map(|level| constraint::value(&room.node, level).into_owned()).collect::<Vec<_>>();
+    let paths: Vec<_> = fleet.rooms.iter().map(path).collect();
+    let tasks_within = |prefix: &[String]| -> u32 {
+        let within = paths.iter().zip(&standing.tasks).filter(|(path, _)| path.starts_with(prefix));
+        within.map(|(_, tasks)| tasks).sum()
+    };
+    let counts = |path: &[String]| (1..=path.len()).map(|depth| tasks_within(&path[..depth])).collect::<Vec<_>>();
+    let key = |rank: &Rank| (rank.malus, counts(&paths[rank.index as usize]), *rank);
+    ranks(fleet, demand, standing).min_by_key(key).map(|rank| rank.index as usize)
+}
+
 fn counts(places: &[NodeId]) -> BTreeMap<NodeId, u64> {
     let mut counts = BTreeMap::new();
     places.iter().for_each(|node| *counts.entry(*node).or_default() += 1);
@@ -139,9 +154,11 @@ proptest! {
         let places = place(&mut fleet, &demand, &mut standing, count);
         let mut expected = Vec::new();
         for _ in 0..count {
+            let best = naive_best(&plain, &demand, &own);
             let branches = Branches::of(&plain, &demand, &own);
-            let Some(best) = ranks(&plain, &demand, &own).min_by_key(|rank| Key::of(*rank, &branches)) else { break };
-            let index = best.index as usize;
+            let first = ranks(&plain, &demand, &own).map(|rank| Key::of(rank, &branches)).min().map(|key| key.index());
+            prop_assert_eq!(first, best, "what an explanation calls the best");
+            let Some(index) = best else { break };
             plain.rooms[index].take(&demand);
             own.tasks[index] += 1;
             expected.push(plain.rooms[index].node.id);

@@ -38,7 +38,7 @@ impl Fleet {
 
     /// The node's value at each level of the spread preferences.
     pub(crate) fn branch_of(&self, place: usize, demand: &Demand) -> Vec<String> {
-        demand.levels.iter().map(|level| constraint::value(&self.rooms[place].node, level)).collect()
+        demand.levels.iter().map(|level| constraint::value(&self.rooms[place].node, level).into_owned()).collect()
     }
 
     /// Whether one more task fits on a node that has `count` of the service.

@@ -4,8 +4,10 @@
 use cluster_types::*;
 use proptest::prelude::*;
 
-use crate::schedule::{Subject, Verdict, why};
-use crate::testbed::{Testbed, node_id, service_id, spec};
+use crate::Dirty;
+use crate::draft::Draft;
+use crate::schedule::{Demand, Fleet, Subject, Verdict, why};
+use crate::testbed::{Testbed, host_port, node_id, service_id, spec};
 
 const NODES: u128 = 3;
 
@@ -30,19 +32,21 @@ struct Shape {
     binpack: bool,
     wish: usize,
     only_amd64: bool,
+    port: bool,
 }
 
 const WISHES: [&str; 4] = ["service==s1", "service!=s2:9", "node.labels.zone==z1:80", "service!=s3"];
 
 fn shape() -> impl Strategy<Value = Shape> {
-    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2));
-    (0_u64..5, 0_u64..3, flags, 0..WISHES.len()).prop_map(|(replicas, gpus, (levels, binpack, only_amd64), wish)| Shape {
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.2), prop::bool::weighted(0.3));
+    (0_u64..5, 0_u64..3, flags, 0..WISHES.len()).prop_map(|(replicas, gpus, (levels, binpack, only_amd64, port), wish)| Shape {
         replicas,
         gpus,
         levels,
         binpack,
         wish,
         only_amd64,
+        port,
     })
 }
 
@@ -69,6 +73,8 @@ fn write(spec: &mut ServiceSpec, shape: &Shape) {
     spec.mode = ServiceMode::Replicated { replicas: shape.replicas };
     spec.task.restart.delay = std::time::Duration::ZERO;
     spec.task.generic = (shape.gpus > 0).then(|| ("gpu".to_owned(), shape.gpus)).into_iter().collect();
+    spec.task.reservation.memory = shape.gpus;
+    spec.ports = shape.port.then(|| host_port(80)).into_iter().collect();
     spec.task.placement = Placement {
         preferences: shape.levels.then(|| "node.labels.zone".to_owned()).into_iter().collect(),
         affinities: vec![WISHES[shape.wish].parse().unwrap()],
@@ -117,7 +123,32 @@ fn live(bed: &mut Testbed, act: &Act) {
         Act::Agents => drop(bed.agents()),
         Act::Pass => drop(bed.pass()),
     }
+    the_fleet_knows_what_is_taken(bed);
     assert_eq!(bed.state.check(), Vec::<String>::new());
+}
+
+/// What the state keeps of each node's load is what a walk over the tasks there finds.
+fn the_fleet_knows_what_is_taken(bed: &Testbed) {
+    let (view, dirty) = (bed.view(), Dirty::default());
+    let draft = Draft::new(&view, bed.now, 0, &dirty);
+    let mut asks = spec("asks", 1);
+    asks.ports.push(host_port(80));
+    asks.task.generic.insert("gpu".to_owned(), 1);
+    let mut fleet = Fleet::of(&draft);
+    fleet.learn(&draft, &Demand::of(&asks));
+    for room in &fleet.rooms {
+        let there: Vec<_> = view.tasks_on_node(room.node.id).filter(|task| task.holds_resources()).collect();
+        let specs: Vec<_> = there.iter().map(|task| view.spec_of(task).unwrap()).collect();
+        let reserved: u64 = specs.iter().map(|spec| spec.task.reservation.memory).sum();
+        assert_eq!(room.tasks, u32::try_from(there.len()).unwrap());
+        assert_eq!(room.free.memory, room.node.description.capacity.memory.saturating_sub(reserved));
+        assert_eq!(room.ports.contains(&(80, Protocol::Tcp)), specs.iter().any(|spec| !spec.ports.is_empty()));
+        let gpus = there.iter().flat_map(|task| task.generic.values()).map(Vec::len).sum::<usize>() as u64;
+        let all = GenericPool::Count(u64::MAX);
+        assert_eq!(u64::MAX - room.generic.free("gpu", &all), gpus);
+    }
+    let down = view.nodes().filter(|node| node.status.state == NodeState::Down).map(|node| node.id);
+    assert!(view.nodes_down().eq(down));
 }
 
 /// What a running task was given is what it asked for, and is there.
