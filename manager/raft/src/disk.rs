@@ -1,7 +1,8 @@
-//! What the log asks of a disk, so that it can run on a simulated one. It knows names in one directory, nothing of records.
+//! What the log and the snapshots ask of a disk, so that it can run on a simulated one. It knows names in one directory, nothing of records.
 //!
 //! The real one is [`directory::Directory`]; faults are injected by wrapping it.
 
+use std::fmt::Debug;
 use std::io;
 
 pub mod directory;
@@ -9,7 +10,7 @@ pub mod directory;
 pub use directory::Directory;
 
 /// One flat directory of files. A file's name and size are durable when the call that made them returns.
-pub trait Disk: Send + Sync + 'static {
+pub trait Disk: Debug + Send + Sync + 'static {
     /// Names of all files, in order.
     ///
     /// # Errors
@@ -42,14 +43,30 @@ pub trait Disk: Send + Sync + 'static {
 }
 
 /// An open file.
-pub trait DiskFile: Send + 'static {
+pub trait DiskFile: Debug + Send + Sync + 'static {
     /// All of it.
     ///
     /// # Errors
     /// Whatever the system says.
-    fn read_all(&self) -> io::Result<Vec<u8>>;
+    fn read_all(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length()?).map_err(|_| io::ErrorKind::FileTooLarge)?];
+        self.read_at(0, &mut bytes)?;
+        Ok(bytes)
+    }
 
-    /// Writes all of `bytes` at `offset`. Not durable before [`DiskFile::sync`].
+    /// Its size in bytes.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills `bytes` with what is at `offset`.
+    ///
+    /// # Errors
+    /// Whatever the system says; `UnexpectedEof` when the file ends before.
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()>;
+
+    /// Writes all of `bytes` at `offset`; past the end the file grows. Not durable before [`DiskFile::sync`].
     ///
     /// # Errors
     /// Whatever the system says.

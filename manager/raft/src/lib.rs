@@ -7,12 +7,14 @@
 //! - [`machine`]: applies entries, publishes views and events, keeps snapshots.
 //! - [`network`]: messages between managers, both ends.
 //! - [`log`]: entries and votes on disk.
-//! - [`disk`]: what the log asks of a disk.
+//! - [`disk`]: what the log and the snapshots ask of a disk.
+//! - [`platform`]: what it runs on: threads and real time, or a simulation.
 
 pub mod disk;
 pub mod log;
 pub mod machine;
 pub mod network;
+pub mod platform;
 pub mod raft;
 pub mod types;
 

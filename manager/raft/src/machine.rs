@@ -8,6 +8,7 @@ pub mod snapshot;
 pub mod snapshots;
 
 use std::io;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use cluster_state::{Applied, State};
@@ -15,6 +16,7 @@ use futures::{Stream, TryStreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, Snapshot};
 
+use crate::platform::{Platform, Tokio};
 use crate::raft::propose::Committed;
 use crate::types::{LogEntry, LogId, Reply, SnapshotMeta, StoredMembership, Types};
 use publisher::Publisher;
@@ -22,10 +24,11 @@ use snapshot::SnapshotFile;
 use snapshots::Snapshots;
 
 /// A snapshot as openraft passes it around.
-pub(crate) type FileSnapshot = openraft::type_config::alias::SnapshotOf<Types, SnapshotFile>;
+pub type FileSnapshot = openraft::type_config::alias::SnapshotOf<Types, SnapshotFile>;
 
 /// The state and how far it is.
-pub struct Machine {
+pub struct Machine<P = Tokio> {
+    platform: PhantomData<P>,
     state: State,
     applied: Option<LogId>,
     membership: StoredMembership,
@@ -33,14 +36,26 @@ pub struct Machine {
     snapshots: Arc<Snapshots>,
 }
 
-impl Machine {
+impl<P: Platform> Machine<P> {
+    /// The state as it is now.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
     /// The state of the newest snapshot, or an empty one.
     ///
     /// # Errors
     /// When the snapshot cannot be read or is damaged.
     pub fn open(publisher: Arc<Publisher>, snapshots: Arc<Snapshots>) -> io::Result<Self> {
-        let mut machine =
-            Self { state: State::new(), applied: None, membership: StoredMembership::default(), publisher, snapshots: snapshots.clone() };
+        let mut machine = Self {
+            platform: PhantomData,
+            state: State::new(),
+            applied: None,
+            membership: StoredMembership::default(),
+            publisher,
+            snapshots: snapshots.clone(),
+        };
         if let Some((meta, file)) = snapshots.current() {
             let state = file.state()?;
             machine.replace(&meta, state);
@@ -75,9 +90,9 @@ impl Machine {
     }
 }
 
-impl RaftStateMachine<Types> for Machine {
+impl<P: Platform> RaftStateMachine<Types<P>> for Machine<P> {
     type SnapshotData = SnapshotFile;
-    type SnapshotBuilder = Builder;
+    type SnapshotBuilder = Builder<P>;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
         Ok((self.applied, self.membership.clone()))
@@ -85,9 +100,9 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
     where
-        S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+        S: Stream<Item = io::Result<EntryResponder<Types<P>>>> + Unpin + OptionalSend,
     {
-        let mut answers: Vec<(ApplyResponder<Types>, Reply)> = Vec::new();
+        let mut answers: Vec<(ApplyResponder<Types<P>>, Reply)> = Vec::new();
         let mut events: Vec<Arc<Applied>> = Vec::new();
         while let Some((entry, responder)) = entries.try_next().await? {
             let applied = self.apply_entry(&entry)?;
@@ -105,14 +120,14 @@ impl RaftStateMachine<Types> for Machine {
         Ok(())
     }
 
-    async fn get_snapshot_builder(&mut self) -> Builder {
+    async fn get_snapshot_builder(&mut self) -> Builder<P> {
         let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() };
-        Builder { meta, state: self.state.clone(), snapshots: self.snapshots.clone() }
+        Builder { platform: PhantomData, meta, state: self.state.clone(), snapshots: self.snapshots.clone() }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> io::Result<()> {
         let (snapshots, wanted) = (self.snapshots.clone(), meta.clone());
-        let state = blocking(move || snapshots.install(&wanted, &snapshot)).await?;
+        let state = P::beside(move || snapshots.install(&wanted, &snapshot)).await?;
         self.replace(meta, state);
         Ok(())
     }
@@ -123,23 +138,19 @@ impl RaftStateMachine<Types> for Machine {
 }
 
 /// Makes a snapshot of the state as it was when this was made, beside the running machine.
-pub struct Builder {
+pub struct Builder<P = Tokio> {
+    platform: PhantomData<P>,
     meta: SnapshotMeta,
     state: State,
     snapshots: Arc<Snapshots>,
 }
 
-impl RaftSnapshotBuilder<Types> for Builder {
+impl<P: Platform> RaftSnapshotBuilder<Types<P>> for Builder<P> {
     type SnapshotData = SnapshotFile;
 
     async fn build_snapshot(&mut self) -> io::Result<FileSnapshot> {
         let (meta, state, snapshots) = (self.meta.clone(), self.state.clone(), self.snapshots.clone());
-        let snapshot = blocking(move || snapshots.build(&meta, &state)).await?;
+        let snapshot = P::beside(move || snapshots.build(&meta, &state)).await?;
         Ok(Snapshot { meta: self.meta.clone(), snapshot })
     }
-}
-
-/// Runs work that blocks on the disk beside the executor.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -82,7 +82,7 @@ impl Raft {
     /// # Errors
     /// When the directory cannot be used, is another manager's, or is damaged.
     pub async fn start(config: RaftConfig) -> Result<Self, StartError> {
-        let settings = Arc::new(config.timing.settings(&config)?);
+        let settings = Arc::new(config.timing.settings(&config.cluster_id)?);
         let opening = config.clone();
         let opened = tokio::task::spawn_blocking(move || Opened::open(&opening));
         let Opened { log, publisher, snapshots, machine } = opened.await.map_err(|error| StartError::Stopped(error.to_string()))??;
@@ -147,8 +147,8 @@ impl Opened {
         let directory = StartError::directory(&config.dir);
         let disk = Arc::new(Directory::open(&config.dir).map_err(directory)?);
         Identity::of(config).check(&config.dir)?;
-        let log = LogStore::open(disk)?;
-        let snapshots = Arc::new(Snapshots::open(&config.dir).map_err(StartError::directory(&config.dir))?);
+        let log = LogStore::open(disk.clone())?;
+        let snapshots = Arc::new(Snapshots::open(Arc::new(disk.without_lock())).map_err(StartError::directory(&config.dir))?);
         let publisher = Arc::<Publisher>::default();
         let machine = Machine::open(publisher.clone(), snapshots.clone()).map_err(StartError::directory(&config.dir))?;
         Ok(Self { log, publisher, snapshots, machine })

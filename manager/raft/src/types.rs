@@ -1,34 +1,56 @@
 //! The types that openraft is instantiated with: what an entry carries, what an apply answers, who a member is.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use bytes::Bytes;
 use cluster_types::Entry;
-use openraft::{BasicNode, EntryPayload};
+use openraft::impls::{BoxedErrorSource, InlineBatch, ProgressResponder, leader_id_adv};
+use openraft::vote::RaftLeaderId;
+use openraft::{BasicNode, EntryPayload, OptionalSend, RaftTypeConfig};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::platform::{Platform, Tokio};
 use crate::raft::propose::Committed;
 
-openraft::declare_raft_types!(
-    /// The group's types: an entry is an encoded [`Command`], an answer is what the state made of it.
-    pub Types:
-        D = Command,
-        R = Reply,
-        NodeId = u64,
-        Node = BasicNode,
-);
+/// The group's types: an entry is an encoded [`Command`], an answer is what the state made of it. Only the runtime differs between
+/// platforms: entries, votes and snapshots are of the same types on all of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Types<P = Tokio>(PhantomData<P>);
+
+impl<P: Platform> RaftTypeConfig for Types<P> {
+    type D = Command;
+    type R = Reply;
+    type NodeId = u64;
+    type Node = BasicNode;
+    type Term = u64;
+    type LeaderId = leader_id_adv::LeaderId<u64, u64>;
+    type Vote = openraft::impls::Vote<Self::LeaderId>;
+    type Payload = EntryPayload<Command, u64, BasicNode>;
+    type Entry = openraft::Entry<<Self::LeaderId as RaftLeaderId>::Committed, Self::Payload>;
+    type AsyncRuntime = P::Runtime;
+    type Responder<T>
+        = ProgressResponder<Self, T>
+    where
+        T: OptionalSend + 'static;
+    type Batch<T>
+        = InlineBatch<T>
+    where
+        T: OptionalSend + 'static;
+    type ErrorSource = BoxedErrorSource;
+}
 
 /// Names one entry of the log: who led when it was written, and its index.
-pub(crate) type LogId = openraft::type_config::alias::LogIdOf<Types>;
+pub type LogId = openraft::type_config::alias::LogIdOf<Types>;
 /// One entry of the log.
-pub(crate) type LogEntry = openraft::type_config::alias::EntryOf<Types>;
+pub type LogEntry = openraft::type_config::alias::EntryOf<Types>;
 /// A vote, or a leader's confirmed one.
-pub(crate) type Vote = openraft::type_config::alias::VoteOf<Types>;
+pub type Vote = openraft::type_config::alias::VoteOf<Types>;
 /// The members that a log index stands for.
-pub(crate) type StoredMembership = openraft::type_config::alias::StoredMembershipOf<Types>;
+pub type StoredMembership = openraft::type_config::alias::StoredMembershipOf<Types>;
 /// What a snapshot covers.
-pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<Types>;
+pub type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<Types>;
 
 /// An [`Entry`] in MessagePack. It is encoded once, when it is proposed, and goes through log and network as it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +61,7 @@ impl Command {
     ///
     /// # Errors
     /// When the entry cannot be encoded, which no entry of our types does.
-    pub(crate) fn encode(entry: &Entry) -> Result<Self, rmp_serde::encode::Error> {
+    pub fn encode(entry: &Entry) -> Result<Self, rmp_serde::encode::Error> {
         Ok(Self(rmp_serde::to_vec(entry)?.into()))
     }
 
@@ -47,7 +69,7 @@ impl Command {
     ///
     /// # Errors
     /// When another version wrote something that this one does not know.
-    pub(crate) fn decode(&self) -> Result<Entry, rmp_serde::decode::Error> {
+    pub fn decode(&self) -> Result<Entry, rmp_serde::decode::Error> {
         rmp_serde::from_slice(&self.0)
     }
 
@@ -97,7 +119,7 @@ impl<'de> Deserialize<'de> for Command {
 
 /// What the state made of an entry; none for entries that only Raft reads. It never leaves its manager.
 #[derive(Debug, Clone, Default)]
-pub struct Reply(pub(crate) Option<Committed>);
+pub struct Reply(pub Option<Committed>);
 
 // openraft asks for serde of answers, for applications that send them on. Ours do not.
 impl Serialize for Reply {

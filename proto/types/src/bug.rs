@@ -3,18 +3,21 @@
 
 use std::cell::Cell;
 
-/// Declares the bugs, with what each does.
+/// Declares the bugs, with what each does: first those of the model of a cluster, then those of the log and the group on it.
 macro_rules! bugs {
-    ($($(#[doc = $text:literal])+ $name:ident,)*) => {
+    ($($(#[doc = $text:literal])+ $name:ident,)*; $($(#[doc = $log_text:literal])+ $log_name:ident,)*) => {
         /// A planted bug.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Bug {
             $($(#[doc = $text])+ $name,)*
+            $($(#[doc = $log_text])+ $log_name,)*
         }
 
         impl Bug {
-            /// All of them.
+            /// Those that a simulated cluster on a model of Raft can find.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// Those that the simulated Raft group can find.
+            pub const LOG: &[Self] = &[$(Self::$log_name,)*];
         }
     };
 }
@@ -72,6 +75,27 @@ bugs! {
     ActsBeforeSaved,
     /// An agent keeps tasks that the full set no longer has.
     SupersededKept,
+    ;
+    /// The log says that entries are durable before it has written them.
+    LogAckBeforeSync,
+    /// The log is written and not synced.
+    LogSyncSkipped,
+    /// A vote is not written.
+    VoteNotWritten,
+    /// Votes are not read back after a restart.
+    VoteForgotten,
+    /// That entries were taken back is not written.
+    TruncateNotWritten,
+    /// A snapshot gets its name before it is synced.
+    SnapshotNotSynced,
+    /// A new segment does not repeat the vote of the one before.
+    MarksNotRepeated,
+    /// A torn end of the log is not wiped.
+    TornEndStays,
+    /// Entries are known as committed that are not.
+    CommittedTooFar,
+    /// Applying counts how often it was done.
+    ApplyNotTheSame,
 }
 
 thread_local! {

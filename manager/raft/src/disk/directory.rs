@@ -14,8 +14,8 @@ const ZEROS: usize = 1 << 18;
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
-    /// Held for as long as the directory is open: two processes on one log would ruin it.
-    _lock: File,
+    /// Held for as long as the log is open: two processes on one log would ruin it.
+    _lock: Option<File>,
 }
 
 impl Directory {
@@ -29,7 +29,13 @@ impl Directory {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path.join("lock"))?;
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), _lock: Some(lock) })
+    }
+
+    /// The same directory without the lock: for files that are only replaced as a whole, by who may outlive the log for a moment.
+    #[must_use]
+    pub fn without_lock(&self) -> Self {
+        Self { path: self.path.clone(), _lock: None }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -44,7 +50,9 @@ impl Directory {
     fn fill(&self, name: &str, size: u64) -> io::Result<File> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(self.file(name))?;
         // Space first, all or nothing; then real zeros: overwriting them later needs no new block and no journal commit.
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size)?;
+        if size > 0 {
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size)?;
+        }
         let zeros = vec![0_u8; ZEROS];
         let mut offset = 0;
         while offset < size {
@@ -97,11 +105,12 @@ impl Disk for Directory {
 }
 
 impl DiskFile for File {
-    fn read_all(&self) -> io::Result<Vec<u8>> {
-        let size = usize::try_from(self.metadata()?.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let mut bytes = vec![0; size];
-        self.read_exact_at(&mut bytes, 0)?;
-        Ok(bytes)
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.read_exact_at(bytes, offset)
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

@@ -24,6 +24,8 @@ pub struct Reserve {
     stage: Mutex<Stage>,
     changed: Condvar,
     full: watch::Sender<bool>,
+    /// Whether there is no thread: a segment is made when it is wanted.
+    is_inline: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -40,18 +42,29 @@ impl Reserve {
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(disk: Arc<dyn Disk>, size: u64) -> io::Result<Arc<Self>> {
-        let reserve = Arc::new(Self {
+        let reserve = Self::new(disk, size, false);
+        let maker = reserve.clone();
+        let thread = thread::Builder::new().name("raft-reserve".into()).spawn(move || maker.run())?;
+        *reserve.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(reserve)
+    }
+
+    /// Without a thread, for a simulation: segments are made when they are wanted.
+    #[must_use]
+    pub fn without_thread(disk: Arc<dyn Disk>, size: u64) -> Arc<Self> {
+        Self::new(disk, size, true)
+    }
+
+    fn new(disk: Arc<dyn Disk>, size: u64, is_inline: bool) -> Arc<Self> {
+        Arc::new(Self {
             disk,
             size,
             stage: Mutex::new(Stage::Wanted),
             changed: Condvar::new(),
             full: watch::Sender::new(false),
+            is_inline,
             thread: Mutex::default(),
-        });
-        let maker = reserve.clone();
-        let thread = thread::Builder::new().name("raft-reserve".into()).spawn(move || maker.run())?;
-        *reserve.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(reserve)
+        })
     }
 
     /// Whether the disk is too full for a further segment.
@@ -80,6 +93,11 @@ impl Reserve {
                 Stage::Ready(file) => {
                     self.disk.rename(RESERVE, name)?;
                     self.changed.notify_all();
+                    return Ok(file);
+                }
+                Stage::Wanted if self.is_inline => {
+                    let file = self.disk.create(RESERVE, self.size)?;
+                    self.disk.rename(RESERVE, name)?;
                     return Ok(file);
                 }
                 Stage::Wanted => stage = self.changed.wait(stage).unwrap_or_else(PoisonError::into_inner),

@@ -4,37 +4,46 @@ use std::fmt::Debug;
 use std::io;
 use std::ops::RangeBounds;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use openraft::storage::{IOFlushed, RaftLogReader, RaftLogStorage};
 use openraft::type_config::TypeConfigExt;
 use openraft::{LogState, OptionalSend};
 use tokio::sync::watch;
 
+use super::LogError;
 use super::contents::Contents;
 use super::record::Record;
-use super::recovery::recover;
+use super::recovery::{Recovered, recover};
 use super::reserve::Reserve;
 use super::segment::SEGMENT_BYTES;
-use super::writer::{self, CommitMark, Job, WriterStats};
-use super::{LogError, recovery};
+use super::writer::{CommitMark, Job, Writer, WriterStats};
 use crate::disk::Disk;
+use crate::platform::{Platform, Tokio};
 use crate::types::{LogEntry, LogId, Types, Vote, entry_size};
 
 /// Most bytes of entries in one message to a follower (design: no message over 1 MiB; the rest is for the envelope).
 pub const ENTRIES_BYTES: usize = cluster_types::limits::MESSAGE_BYTES - (64 << 10);
 
+/// Hands a job to the writer; false when it has ended.
+type Jobs<P> = Box<dyn Fn(Job<P>) -> bool + Send + Sync>;
+
 /// The log. A clone is another handle to the same one.
-#[derive(Clone)]
-pub struct LogStore {
-    shared: Arc<Shared>,
+pub struct LogStore<P: Platform = Tokio> {
+    shared: Arc<Shared<P>>,
 }
 
-struct Shared {
+impl<P: Platform> Clone for LogStore<P> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone() }
+    }
+}
+
+struct Shared<P: Platform> {
     contents: Mutex<Contents>,
-    jobs: Sender<Job>,
+    jobs: Jobs<P>,
     mark: CommitMark,
     stats: Arc<WriterStats>,
     full: watch::Receiver<bool>,
@@ -56,26 +65,50 @@ impl LogStore {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub fn open_with(disk: Arc<dyn Disk>, segment_bytes: u64) -> Result<Self, LogError> {
-        let recovered: recovery::Recovered = recover(&*disk)?;
-        if recovered.torn_bytes > 0 {
-            tracing::warn!(
-                bytes = recovered.torn_bytes,
-                "dropped the end of the raft log: a write that was cut off and never acknowledged"
-            );
-        }
+        let recovered = recovered(&*disk)?;
         let reserve = Reserve::start(disk.clone(), segment_bytes).map_err(LogError::io("starting the reserve's thread"))?;
+        let (jobs, queue) = channel();
+        let (log, writer) = Self::assemble(disk, reserve, recovered, Box::new(move |job| jobs.send(job).is_ok()));
+        let thread = thread::Builder::new().name("raft-log".into()).spawn(move || writer.run(&queue));
+        *log.shared.thread.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(thread.map_err(LogError::io("starting the writer's thread"))?);
+        Ok(log)
+    }
+}
+
+/// What is on the disk; tells of a torn end.
+fn recovered(disk: &dyn Disk) -> Result<Recovered, LogError> {
+    let recovered = recover(disk)?;
+    if recovered.torn_bytes > 0 {
+        tracing::warn!(bytes = recovered.torn_bytes, "dropped the end of the raft log: a write that was cut off and never acknowledged");
+    }
+    Ok(recovered)
+}
+
+impl<P: Platform> LogStore<P> {
+    /// Recovers the log of `disk` without a thread: the caller runs the writer, to which `jobs` hands what is asked.
+    ///
+    /// # Errors
+    /// When it cannot be read or is damaged.
+    pub fn open_without_threads(disk: Arc<dyn Disk>, segment_bytes: u64, jobs: Jobs<P>) -> Result<(Self, Writer<P>), LogError> {
+        let recovered = recovered(&*disk)?;
+        let reserve = Reserve::without_thread(disk.clone(), segment_bytes);
+        Ok(Self::assemble(disk, reserve, recovered, jobs))
+    }
+
+    fn assemble(disk: Arc<dyn Disk>, reserve: Arc<Reserve>, recovered: Recovered, jobs: Jobs<P>) -> (Self, Writer<P>) {
         let full = reserve.full();
-        let (writer, contents) = writer::start(disk, reserve, recovered).map_err(LogError::io("starting the writer's thread"))?;
+        let (writer, contents) = Writer::new(disk, reserve, recovered);
         let shared = Shared {
             contents: Mutex::new(contents),
-            jobs: writer.jobs,
-            mark: writer.mark,
-            stats: writer.stats,
+            jobs,
+            mark: writer.mark(),
+            stats: writer.stats(),
             full,
-            thread: Mutex::new(Some(writer.thread)),
+            thread: Mutex::default(),
             stopped: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        (Self { shared: Arc::new(shared) }, writer)
     }
 
     /// Whether the disk is too full for proposals.
@@ -106,8 +139,8 @@ impl LogStore {
     /// Writes what was asked before and ends the writer. Blocks on the disk. Later writes fail.
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
-        // An error means that it has ended already.
-        let _ = self.shared.jobs.send(Job::Stop);
+        // Unless it has ended already.
+        (self.shared.jobs)(Job::Stop);
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the writer of the raft log panicked");
@@ -119,7 +152,7 @@ impl LogStore {
     }
 
     /// Takes records in, and has them written.
-    fn write(&self, records: Vec<Record>, done: IOFlushed<Types>) -> io::Result<()> {
+    fn write(&self, records: Vec<Record>, done: IOFlushed<Types<P>>) -> io::Result<()> {
         if self.shared.stopped.load(Ordering::Acquire) {
             return Err(LogError::Stopped("it was shut down".to_owned()).into());
         }
@@ -128,17 +161,21 @@ impl LogStore {
             contents.take(record.clone());
         }
         // Under the lock, so that memory and disk see the same order.
-        self.shared.jobs.send(Job::Write(records, done)).map_err(|_| LogError::Stopped("its writer has ended".to_owned()).into())
+        if (self.shared.jobs)(Job::Write(records, done)) {
+            Ok(())
+        } else {
+            Err(LogError::Stopped("its writer has ended".to_owned()).into())
+        }
     }
 
     async fn write_and_wait(&self, records: Vec<Record>) -> io::Result<()> {
-        let (sender, flushed) = Types::oneshot();
+        let (sender, flushed) = Types::<P>::oneshot();
         self.write(records, IOFlushed::signal(sender))?;
         flushed.await.map_err(|_| io::Error::from(LogError::Stopped("its writer has ended".to_owned())))?
     }
 }
 
-impl RaftLogReader<Types> for LogStore {
+impl<P: Platform> RaftLogReader<Types<P>> for LogStore<P> {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(&mut self, range: RB) -> io::Result<Vec<LogEntry>> {
         Ok(self.contents().range(&range).cloned().collect())
     }
@@ -160,10 +197,10 @@ impl RaftLogReader<Types> for LogStore {
     }
 }
 
-impl RaftLogStorage<Types> for LogStore {
+impl<P: Platform> RaftLogStorage<Types<P>> for LogStore<P> {
     type LogReader = Self;
 
-    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types<P>>> {
         let contents = self.contents();
         Ok(LogState { last_purged_log_id: contents.purged, last_log_id: contents.last() })
     }
@@ -189,7 +226,7 @@ impl RaftLogStorage<Types> for LogStore {
         Ok(contents.committed.min(contents.last()))
     }
 
-    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types<P>>) -> io::Result<()>
     where
         I: IntoIterator<Item = LogEntry> + OptionalSend,
         I::IntoIter: OptionalSend,

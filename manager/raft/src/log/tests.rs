@@ -35,7 +35,7 @@ fn open(disk: &FaultyDisk) -> Result<LogStore, LogError> {
 
 /// Appends and waits until it is durable.
 async fn append(log: &mut LogStore, entries: Vec<LogEntry>) -> io::Result<()> {
-    let (sender, flushed) = Types::oneshot();
+    let (sender, flushed) = <Types>::oneshot();
     log.append(entries, IOFlushed::signal(sender)).await?;
     flushed.await.map_err(io::Error::other)?
 }
@@ -182,7 +182,7 @@ async fn a_full_disk_is_told_before_it_hurts_and_all_goes_on_when_space_returns(
         }
     }
     // What is under way still fits, and what does not waits.
-    let (sender, flushed) = Types::oneshot();
+    let (sender, flushed) = <Types>::oneshot();
     let many: Vec<_> = (next..next + 400).map(|index| entry(1, index)).collect();
     log.append(many, IOFlushed::signal(sender)).await.expect("taken");
     let mut flushed = Box::pin(flushed);

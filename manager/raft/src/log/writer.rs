@@ -1,13 +1,16 @@
-//! The one thread that writes the log. It drains its queue, writes one frame, syncs once, and tells everyone who waited.
+//! What writes the log. It drains its queue, writes one frame, syncs once, and tells everyone who waited.
+//!
+//! In the product it has a thread of its own ([`Writer::run`]); a simulation calls [`Writer::gather`] and [`Writer::finish`], and lets the
+//! time that a disk takes pass between them.
 //!
 //! The first error of the disk is the last: nobody knows what a failed sync left behind, so nothing is retried, all later writes fail, and
 //! the manager restarts and reads what is really there. Only a full disk is waited for, before the sync.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use openraft::storage::IOFlushed;
@@ -19,6 +22,7 @@ use super::recovery::{Active, Recovered, Segment};
 use super::reserve::Reserve;
 use super::{LogError, segment};
 use crate::disk::{Disk, DiskFile};
+use crate::platform::{Platform, Tokio};
 use crate::types::{LogId, Types, Vote};
 
 /// A segment holds at least this many frames: a frame is written when its records take that part. With one entry more (at most 1 MiB)
@@ -30,9 +34,9 @@ const BATCH: usize = 4096;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// What the writer is asked to do.
-pub enum Job {
+pub enum Job<P: Platform = Tokio> {
     /// Write records, then say so.
-    Write(Vec<Record>, IOFlushed<Types>),
+    Write(Vec<Record>, IOFlushed<Types<P>>),
     /// Write what was asked before, then end.
     Stop,
 }
@@ -50,45 +54,6 @@ pub struct WriterStats {
 
 /// The newest commit mark, which the next frame takes along: it costs no sync of its own.
 pub type CommitMark = Arc<Mutex<Option<LogId>>>;
-
-/// The running writer.
-pub struct Writer {
-    /// Its queue.
-    pub jobs: Sender<Job>,
-    /// What it has done.
-    pub stats: Arc<WriterStats>,
-    /// The commit mark that it takes along.
-    pub mark: CommitMark,
-    /// The thread.
-    pub thread: JoinHandle<()>,
-}
-
-/// Starts the writer where recovery ended.
-///
-/// # Errors
-/// When the thread cannot be started.
-pub fn start(disk: Arc<dyn Disk>, reserve: Arc<Reserve>, recovered: Recovered) -> io::Result<(Writer, Contents)> {
-    let (jobs, queue) = channel();
-    let (stats, mark) = (Arc::<WriterStats>::default(), CommitMark::default());
-    let Recovered { contents, closed, active, next_frame, torn_bytes: _ } = recovered;
-    let marks = Marks { vote: contents.vote, purged: contents.purged, committed: contents.committed };
-    let task = Task {
-        disk,
-        reserve,
-        stats: stats.clone(),
-        mark: mark.clone(),
-        closed,
-        active,
-        next_frame,
-        durable: marks.clone(),
-        marks,
-        body: Vec::new(),
-        body_last: None,
-        waiting: Vec::new(),
-    };
-    let thread = thread::Builder::new().name("raft-log".into()).spawn(move || task.run(&queue))?;
-    Ok((Writer { jobs, stats, mark, thread }, contents))
-}
 
 /// What every segment repeats at its start, so that older segments can go.
 #[derive(Clone)]
@@ -114,11 +79,14 @@ impl Marks {
     }
 }
 
-struct Task {
+/// The writer, between two batches.
+pub struct Writer<P: Platform = Tokio> {
     disk: Arc<dyn Disk>,
     reserve: Arc<Reserve>,
     stats: Arc<WriterStats>,
     mark: CommitMark,
+    /// The commit mark as it was before the batch.
+    batch_mark: Option<LogId>,
     closed: Vec<Segment>,
     active: Option<Active>,
     next_frame: u64,
@@ -131,26 +99,52 @@ struct Task {
     /// Largest entry index in `body`.
     body_last: Option<u64>,
     /// Who is told when the frame is durable.
-    waiting: Vec<IOFlushed<Types>>,
+    waiting: Vec<IOFlushed<Types<P>>>,
+    /// Why it no longer writes.
+    failure: Option<LogError>,
 }
 
-impl Task {
-    fn run(mut self, queue: &Receiver<Job>) {
-        let mut failure: Option<LogError> = None;
+impl<P: Platform> Writer<P> {
+    /// The writer where recovery ended, and what the log says.
+    pub fn new(disk: Arc<dyn Disk>, reserve: Arc<Reserve>, recovered: Recovered) -> (Self, Contents) {
+        let Recovered { contents, closed, active, next_frame, torn_bytes: _ } = recovered;
+        let marks = Marks { vote: contents.vote, purged: contents.purged, committed: contents.committed };
+        let writer = Self {
+            disk,
+            reserve,
+            stats: Arc::default(),
+            mark: CommitMark::default(),
+            batch_mark: None,
+            closed,
+            active,
+            next_frame,
+            durable: marks.clone(),
+            marks,
+            body: Vec::new(),
+            body_last: None,
+            waiting: Vec::new(),
+            failure: None,
+        };
+        (writer, contents)
+    }
+
+    /// What it has done, as it goes on.
+    #[must_use]
+    pub fn stats(&self) -> Arc<WriterStats> {
+        self.stats.clone()
+    }
+
+    /// The commit mark that it takes along.
+    #[must_use]
+    pub fn mark(&self) -> CommitMark {
+        self.mark.clone()
+    }
+
+    /// Writes what comes, until it is told to stop or nobody is left to ask.
+    pub fn run(mut self, queue: &Receiver<Job<P>>) {
         while let Ok(first) = queue.recv() {
-            // Read before the queue is drained: what it covers is in the queue or durable already.
-            let mark = *self.mark.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut stop = false;
-            for job in std::iter::once(first).chain(queue.try_iter().take(BATCH)) {
-                match job {
-                    Job::Write(records, done) => self.take(records, done, &mut failure),
-                    Job::Stop => stop = true,
-                }
-            }
-            if failure.is_none() {
-                failure = self.finish(mark).err();
-            }
-            self.fail(failure.as_ref());
+            let stop = self.gather(std::iter::once(first).chain(queue.try_iter().take(BATCH)));
+            self.finish();
             if stop {
                 break;
             }
@@ -158,10 +152,32 @@ impl Task {
         self.reserve.stop();
     }
 
+    /// Takes a batch of jobs: their records go into the next frame. Gives whether the batch is the last.
+    pub fn gather(&mut self, jobs: impl IntoIterator<Item = Job<P>>) -> bool {
+        // Read before the queue is drained: what it covers is in the queue or durable already.
+        self.batch_mark = *self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stop = false;
+        for job in jobs {
+            match job {
+                Job::Write(records, done) => self.take(&records, done),
+                Job::Stop => stop = true,
+            }
+        }
+        stop
+    }
+
+    /// Makes the batch durable and tells all who wait for it, or that the log has failed.
+    pub fn finish(&mut self) {
+        if self.failure.is_none() {
+            self.failure = self.finish_batch().err();
+        }
+        self.fail();
+    }
+
     /// Adds a job's records to the frame, and writes frames that are large enough.
-    fn take(&mut self, records: Vec<Record>, done: IOFlushed<Types>, failure: &mut Option<LogError>) {
-        if failure.is_none() {
-            *failure = records.iter().try_for_each(|record| self.add(record)).err();
+    fn take(&mut self, records: &[Record], done: IOFlushed<Types<P>>) {
+        if self.failure.is_none() {
+            self.failure = records.iter().try_for_each(|record| self.add(record)).err();
         }
         self.waiting.push(done);
     }
@@ -176,7 +192,8 @@ impl Task {
     }
 
     /// The end of a batch: the commit mark, the last frame, and those segments that a purge has freed.
-    fn finish(&mut self, mark: Option<LogId>) -> Result<(), LogError> {
+    fn finish_batch(&mut self) -> Result<(), LogError> {
+        let mark = self.batch_mark;
         if mark.is_some_and(|mark| self.marks.committed < Some(mark)) && !self.body.is_empty() {
             mark.map_or(Ok(()), |mark| self.add(&Record::Committed(mark)))?;
         }
@@ -250,8 +267,8 @@ impl Task {
     }
 
     /// Tells all who wait that the log has failed.
-    fn fail(&mut self, failure: Option<&LogError>) {
-        let Some(failure) = failure else { return };
+    fn fail(&mut self) {
+        let Some(failure) = &self.failure else { return };
         if !self.waiting.is_empty() {
             tracing::error!(error = %failure, "the raft log failed: this manager stops writing");
         }

@@ -2,14 +2,12 @@
 //!
 //! Layout, little endian: magic `CLSNAP01`, length of the meta (4 bytes), meta in MessagePack, encoded state, CRC-32C of all before it.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster_state::State;
 
+use crate::disk::{Disk, DiskFile};
 use crate::types::SnapshotMeta;
 
 const MAGIC: &[u8; 8] = b"CLSNAP01";
@@ -18,7 +16,7 @@ const SUM: usize = 4;
 /// An open snapshot file. It stays readable when a newer one takes its name.
 #[derive(Debug, Clone)]
 pub struct SnapshotFile {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     length: u64,
     /// Set while it is not under the name of the current one; removed with the last handle then.
     pub(crate) temporary: Option<Arc<Temporary>>,
@@ -26,12 +24,15 @@ pub struct SnapshotFile {
 
 /// A file that is removed unless it gets another name.
 #[derive(Debug)]
-pub struct Temporary(pub PathBuf);
+pub struct Temporary {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) name: String,
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         // It is gone already when it has become the current snapshot.
-        let _ = std::fs::remove_file(&self.0);
+        let _ = self.disk.remove(&self.name);
     }
 }
 
@@ -40,9 +41,9 @@ impl SnapshotFile {
     ///
     /// # Errors
     /// When its size cannot be read.
-    pub fn new(file: File, temporary: Option<Temporary>) -> io::Result<Self> {
-        let length = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), length, temporary: temporary.map(Arc::new) })
+    pub fn new(file: Box<dyn DiskFile>, temporary: Option<Temporary>) -> io::Result<Self> {
+        let length = file.length()?;
+        Ok(Self { file: file.into(), length, temporary: temporary.map(Arc::new) })
     }
 
     /// The same file, now that it has a lasting name.
@@ -63,7 +64,7 @@ impl SnapshotFile {
     pub fn piece(&self, offset: u64, size: usize) -> io::Result<Vec<u8>> {
         let size = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(size).min(size);
         let mut piece = vec![0; size];
-        self.file.read_exact_at(&mut piece, offset)?;
+        self.file.read_at(offset, &mut piece)?;
         Ok(piece)
     }
 

@@ -1,17 +1,15 @@
-//! The directory's snapshots: one current file, replaced by renaming, and temporary ones that never survive a restart.
+//! A disk's snapshots: one current file, replaced by renaming, and temporary ones that never survive a restart.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use cluster_state::State;
 
 use super::snapshot::{SnapshotFile, Temporary, compose};
+use crate::disk::{Disk, DiskFile};
 use crate::types::SnapshotMeta;
 
 const CURRENT: &str = "snapshot";
@@ -22,7 +20,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The snapshots of one manager.
 pub struct Snapshots {
-    directory: PathBuf,
+    disk: Arc<dyn Disk>,
     current: Mutex<Option<(SnapshotMeta, SnapshotFile)>>,
     counter: AtomicU64,
 }
@@ -32,14 +30,11 @@ impl Snapshots {
     ///
     /// # Errors
     /// When the directory cannot be read or the snapshot is damaged.
-    pub fn open(directory: &Path) -> io::Result<Self> {
-        for entry in fs::read_dir(directory)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY)) {
-                fs::remove_file(&path)?;
-            }
+    pub fn open(disk: Arc<dyn Disk>) -> io::Result<Self> {
+        for name in disk.names()?.iter().filter(|name| name.starts_with(TEMPORARY)) {
+            disk.remove(name)?;
         }
-        let current = match File::open(directory.join(CURRENT)) {
+        let current = match disk.open(CURRENT) {
             Ok(file) => {
                 let file = SnapshotFile::new(file, None)?;
                 Some((file.meta()?, file))
@@ -47,7 +42,7 @@ impl Snapshots {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { directory: directory.to_owned(), current: Mutex::new(current), counter: AtomicU64::new(0) })
+        Ok(Self { disk, current: Mutex::new(current), counter: AtomicU64::new(0) })
     }
 
     /// The newest snapshot.
@@ -60,11 +55,11 @@ impl Snapshots {
     ///
     /// # Errors
     /// Whatever the system says.
-    pub fn temporary(&self) -> io::Result<(File, Temporary)> {
+    pub fn temporary(&self) -> io::Result<(Box<dyn DiskFile>, Temporary)> {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        let path = self.directory.join(format!("{TEMPORARY}{number}"));
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok((file, Temporary(path)))
+        let name = format!("{TEMPORARY}{number}");
+        let file = self.disk.create(&name, 0)?;
+        Ok((file, Temporary { disk: self.disk.clone(), name }))
     }
 
     /// Writes a snapshot and makes it the current one, unless a newer one is there. Waits while the disk is full: a snapshot that comes
@@ -101,16 +96,16 @@ impl Snapshots {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the snapshot covers other entries than its sender says"));
         }
         let state = snapshot.state()?;
-        let ours = snapshot.temporary.as_ref().is_some_and(|temporary| temporary.0.parent() == Some(&*self.directory));
+        let ours = snapshot.temporary.as_ref().is_some_and(|temporary| Arc::ptr_eq(&temporary.disk, &self.disk));
         let file = if ours { snapshot.clone() } else { self.write(&snapshot.bytes()?)? };
         self.make_current(meta, &file)?;
         Ok(state)
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<SnapshotFile> {
-        let (mut file, temporary) = self.temporary()?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let (file, temporary) = self.temporary()?;
+        file.write_at(0, bytes)?;
+        file.sync()?;
         SnapshotFile::new(file, Some(temporary))
     }
 
@@ -121,8 +116,7 @@ impl Snapshots {
             return Ok(());
         }
         if let Some(temporary) = &file.temporary {
-            fs::rename(&temporary.0, self.directory.join(CURRENT))?;
-            File::open(&self.directory)?.sync_all()?;
+            self.disk.rename(&temporary.name, CURRENT)?;
         }
         *current = Some((meta.clone(), file.kept()));
         Ok(())

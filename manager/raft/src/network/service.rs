@@ -1,7 +1,6 @@
 //! The receiving end of the managers' messages. Who may call is checked before (`cluster_api::guard`); here is checked whom they mean.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use cluster_api::pb::raft_server::{Raft as RaftRpc, RaftServer};
@@ -13,9 +12,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::pipeline::{self, Answers};
 use super::wire::{Label, MESSAGE_BYTES};
+use crate::disk::DiskFile;
 use crate::machine::Machine;
 use crate::machine::snapshot::{SnapshotFile, Temporary};
 use crate::machine::snapshots::Snapshots;
+use crate::platform::{Platform, Tokio};
 use crate::raft::vigil::Vigil;
 use crate::types::{SnapshotMeta, Types, Vote};
 
@@ -59,29 +60,31 @@ impl Service {
         let first = pieces.message().await?.ok_or_else(|| Status::invalid_argument("a snapshot without a piece"))?;
         let head = first.head.as_ref().ok_or_else(|| Status::invalid_argument("a snapshot without a head"))?;
         let (vote, meta) = self.label.open(head)?;
-        let (mut file, temporary) = self.snapshots.temporary().map_err(unwritten)?;
+        let snapshots = self.snapshots.clone();
+        let (mut file, temporary) = beside(move || snapshots.temporary()).await?;
         let mut length = 0;
         let mut piece = Some(first);
         while let Some(SnapshotPiece { head: _, data }) = piece {
+            let offset = length;
             length += data.len() as u64;
             if length > SNAPSHOT_BYTES {
                 return Err(Status::resource_exhausted("the snapshot is over 1 GiB"));
             }
-            file = write_piece(file, data).await?;
+            file = write_piece(file, offset, data).await?;
             piece = pieces.message().await?;
         }
         Ok((vote, meta, finish(file, temporary).await?))
     }
 }
 
-async fn write_piece(mut file: File, data: Vec<u8>) -> Result<File, Status> {
-    beside(move || file.write_all(&data).map(|()| file)).await
+async fn write_piece(file: Box<dyn DiskFile>, offset: u64, data: Vec<u8>) -> Result<Box<dyn DiskFile>, Status> {
+    beside(move || file.write_at(offset, &data).map(|()| file)).await
 }
 
 /// Makes the file durable before it may count.
-async fn finish(file: File, temporary: Temporary) -> Result<SnapshotFile, Status> {
+async fn finish(file: Box<dyn DiskFile>, temporary: Temporary) -> Result<SnapshotFile, Status> {
     beside(move || {
-        file.sync_all()?;
+        file.sync()?;
         let file = SnapshotFile::new(file, Some(temporary))?;
         // Damage is found here, where the sender can try again, and not when it is installed.
         file.meta().map(|_| file)
@@ -90,7 +93,7 @@ async fn finish(file: File, temporary: Temporary) -> Result<SnapshotFile, Status
 }
 
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Status::internal(error.to_string()))?.map_err(unwritten)
+    Tokio::beside(work).await.map_err(unwritten)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is used as a function for map_err")]

@@ -66,15 +66,19 @@ impl Default for Timing {
 
 impl Timing {
     /// How long an append may take: long enough for a slow disk, short enough to notice a peer that is gone.
-    pub(crate) fn append_deadline(&self) -> Duration {
+    #[must_use]
+    pub fn append_deadline(&self) -> Duration {
         self.election_max * 2
     }
 
     /// openraft's settings.
-    pub(crate) fn settings(&self, config: &RaftConfig) -> Result<Config, StartError> {
+    ///
+    /// # Errors
+    /// `Timing` when they contradict each other.
+    pub fn settings(&self, cluster: &ClusterId) -> Result<Config, StartError> {
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let settings = Config {
-            cluster_name: config.cluster_id.to_string(),
+            cluster_name: cluster.to_string(),
             heartbeat_interval: millis(self.heartbeat),
             election_timeout_min: millis(self.election_min),
             election_timeout_max: millis(self.election_max),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Raft;
 use crate::machine::Machine;
+use crate::platform::Platform;
 use crate::types::Types;
 
 /// Who leads.
@@ -36,7 +37,7 @@ pub(super) async fn follow(raft: openraft::Raft<Types, Machine>, sender: watch::
     loop {
         let (now, waits) = {
             let (server, data) = (server.borrow_and_update(), data.borrow_and_update());
-            (leadership(&server, &data), server.state.is_leader() && !is_ready(&server, &data))
+            (Leadership::of(&server, &data), server.state.is_leader() && !is_ready(&server, &data))
         };
         sender.send_if_modified(|known| std::mem::replace(known, now) != now);
         // Each applied entry counts only while a new leader waits for its first one.
@@ -51,16 +52,20 @@ pub(super) async fn follow(raft: openraft::Raft<Types, Machine>, sender: watch::
     sender.send_modify(|known| *known = Leadership { term: known.term, ..Leadership::default() });
 }
 
-fn leadership(server: &RaftServerMetrics<Types>, data: &RaftDataMetrics<Types>) -> Leadership {
-    let leader = server.current_leader.and_then(|id| {
-        let node = server.membership_config.membership().get_node(&id)?;
-        Some((id, node.addr.parse().ok()?))
-    });
-    Leadership { leader, term: server.vote.leader_id.term, is_self_and_ready: is_ready(server, data) }
+impl Leadership {
+    /// What openraft's metrics say.
+    #[must_use]
+    pub fn of<P: Platform>(server: &RaftServerMetrics<Types<P>>, data: &RaftDataMetrics<Types<P>>) -> Self {
+        let leader = server.current_leader.and_then(|id| {
+            let node = server.membership_config.membership().get_node(&id)?;
+            Some((id, node.addr.parse().ok()?))
+        });
+        Self { leader, term: server.vote.leader_id.term, is_self_and_ready: is_ready(server, data) }
+    }
 }
 
 /// A leader is ready when it has applied an entry of its own term: all before it is applied then, too.
-fn is_ready(server: &RaftServerMetrics<Types>, data: &RaftDataMetrics<Types>) -> bool {
+fn is_ready<P: Platform>(server: &RaftServerMetrics<Types<P>>, data: &RaftDataMetrics<Types<P>>) -> bool {
     server.state.is_leader()
         && server.vote.committed
         && data.last_applied.is_some_and(|applied| applied.leader_id.term == server.vote.leader_id.term)

@@ -7,7 +7,7 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use tempfile::TempDir;
 
 use super::LogStore;
-use crate::disk::Directory;
+use crate::disk::{Directory, Disk};
 use crate::machine::Machine;
 use crate::machine::publisher::Publisher;
 use crate::machine::snapshots::Snapshots;
@@ -21,9 +21,9 @@ struct OnDisk;
 impl StoreBuilder<Types, LogStore, Machine, TempDir> for OnDisk {
     async fn build(&self) -> Result<(TempDir, LogStore, Machine), StorageError<Types>> {
         let dir = TempDir::new().expect("a temporary directory");
-        let disk = Arc::new(Directory::open(dir.path()).expect("a directory"));
-        let log = LogStore::open_with(disk, SEGMENT).expect("an empty log");
-        let snapshots = Arc::new(Snapshots::open(dir.path()).expect("no snapshot"));
+        let disk: Arc<dyn Disk> = Arc::new(Directory::open(dir.path()).expect("a directory"));
+        let log = LogStore::open_with(disk.clone(), SEGMENT).expect("an empty log");
+        let snapshots = Arc::new(Snapshots::open(disk).expect("no snapshot"));
         let machine = Machine::open(Arc::<Publisher>::default(), snapshots).expect("an empty machine");
         Ok((dir, log, machine))
     }

@@ -10,11 +10,12 @@ use crate::log::segment;
 
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct FaultyDisk {
     inner: Arc<Mutex<Inner>>,
 }
 
+#[derive(Debug)]
 struct Inner {
     files: BTreeMap<String, Bytes>,
     /// Bytes that new files may still take.
@@ -133,14 +134,21 @@ impl Disk for FaultyDisk {
     }
 }
 
+#[derive(Debug)]
 struct FaultyFile {
     disk: FaultyDisk,
     bytes: Bytes,
 }
 
 impl DiskFile for FaultyFile {
-    fn read_all(&self) -> io::Result<Vec<u8>> {
-        Ok(self.bytes.lock().expect("no panic").clone())
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.bytes.lock().expect("no panic").len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).expect("small");
+        bytes.copy_from_slice(&self.bytes.lock().expect("no panic")[start..start + bytes.len()]);
+        Ok(())
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {

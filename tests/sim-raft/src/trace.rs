@@ -1,0 +1,56 @@
+//! What happened: a hash over all of it, and the last lines for a reader.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Lines that a report of a violation shows.
+const LINES: usize = 40;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    hash: u64,
+    lines: VecDeque<String>,
+    /// Prints each line at once, for a reader who repeats a seed.
+    aloud: bool,
+}
+
+impl Trace {
+    pub(crate) fn new(aloud: bool) -> Self {
+        Self { hash: 0xcbf2_9ce4_8422_2325, lines: VecDeque::new(), aloud }
+    }
+
+    /// A number that is part of what happened, though no line tells of it.
+    pub(crate) fn mix(&mut self, word: u64) {
+        self.hash = (self.hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+        self.hash ^= self.hash >> 29;
+    }
+
+    /// A line.
+    pub(crate) fn say(&mut self, now: Duration, text: &str) {
+        for chunk in text.as_bytes().chunks(8) {
+            self.mix(chunk.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        }
+        let line = format!("{:>5}.{:03} {text}", now.as_secs(), now.subsec_millis());
+        if self.aloud {
+            tell(&line);
+        }
+        self.lines.push_back(line);
+        if self.lines.len() > LINES {
+            self.lines.pop_front();
+        }
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.lines.iter().cloned().collect()
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "asked for by who repeats a seed")]
+fn tell(line: &str) {
+    eprintln!("{line}");
+}
