@@ -152,8 +152,8 @@ impl Watch {
     }
 
     /// A leader has made a plan over the state of the entry `seen`, and proposed it up to the entry `last`.
-    pub(crate) fn decided(&mut self, term: u64, seen: u64, last: u64) {
-        let found = self.plans.decided(term, seen, last);
+    pub(crate) fn proposed(&mut self, term: u64, seen: u64, last: u64) {
+        let found = self.plans.proposed(term, seen, last);
         self.judge("plans", found);
     }
 

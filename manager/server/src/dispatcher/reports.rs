@@ -10,6 +10,7 @@ use std::time::Duration;
 use cluster_raft::ProposeError;
 use cluster_types::limits::CHANGES_PER_ENTRY;
 use cluster_types::{Change, NodeId, TaskId, TaskStatus, TaskStep};
+use futures::future::try_join_all;
 use tokio::sync::Notify;
 
 use crate::core::Core;
@@ -76,8 +77,8 @@ impl Reports {
 async fn flush(core: &Core, pending: Pending) {
     let mut changes = pending.nodes;
     changes.extend(pending.tasks.into_iter().map(|(task, (node, status))| Change::Task(task, TaskStep::Report(node, status))));
-    let batches = || changes.chunks(CHANGES_PER_ENTRY).map(|batch| core.propose_each(batch.to_vec()));
-    if until_logged(async || futures::future::try_join_all(batches()).await.map(drop)).await.is_err() {
+    let propose = || try_join_all(changes.chunks(CHANGES_PER_ENTRY).map(|batch| core.propose_each(batch.to_vec())));
+    if until_logged(propose).await.is_err() {
         return;
     }
     for (session, received) in pending.acknowledge.into_values() {
@@ -87,7 +88,10 @@ async fn flush(core: &Core, pending: Pending) {
 
 /// Proposes until it is in the log, or can never be. A proposal that took too long may be there twice then, which changes nothing: a status
 /// does not go back. When another manager leads nobody waits any more: the sessions end, and their agents report to the next leader.
-async fn until_logged(propose: impl AsyncFn() -> Result<(), ProposeError>) -> Result<(), ProposeError> {
+async fn until_logged<T, F>(propose: impl Fn() -> F) -> Result<T, ProposeError>
+where
+    F: Future<Output = Result<T, ProposeError>>,
+{
     let mut is_told = false;
     loop {
         match propose().await {
@@ -97,7 +101,7 @@ async fn until_logged(propose: impl AsyncFn() -> Result<(), ProposeError>) -> Re
             }
             Err(error) if !is_told => tracing::warn!(%error, "what nodes reported is not in the log yet; trying again"),
             Err(_) => {}
-            Ok(()) => return Ok(()),
+            Ok(logged) => return Ok(logged),
         }
         is_told = true;
         tokio::time::sleep(RETRY).await;
@@ -113,11 +117,11 @@ mod tests {
     async fn tried(mut answers: Vec<Result<(), ProposeError>>) -> (bool, usize) {
         answers.reverse();
         let left = RefCell::new(answers);
-        let logged = until_logged(async || left.borrow_mut().pop().unwrap()).await;
+        let logged = until_logged(|| std::future::ready(left.borrow_mut().pop().unwrap())).await;
         (logged.is_ok(), left.into_inner().len())
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_report_is_proposed_until_it_is_in_the_log() {
         let slow = || Err(ProposeError::Timeout);
         assert_eq!(tried(vec![slow(), slow(), Ok(()), Ok(())]).await, (true, 1));

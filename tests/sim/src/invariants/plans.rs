@@ -11,7 +11,7 @@ pub(super) struct Plans(BTreeMap<u64, u64>);
 
 impl Plans {
     /// A plan goes into the log up to the entry `last`; it was made over the state of the entry `seen`.
-    pub(super) fn decided(&mut self, term: u64, seen: u64, last: u64) -> Found {
+    pub(super) fn proposed(&mut self, term: u64, seen: u64, last: u64) -> Found {
         let before = self.0.insert(term, last).unwrap_or_default();
         if before > seen {
             return Err(format!(

@@ -90,7 +90,7 @@ impl Manager {
         }
         let waits: Vec<u64> = entries.iter().copied().collect();
         if let (Some(last), Some(leader)) = (waits.last(), &self.leader) {
-            context.watch.decided(leader.term, self.state.index().0, *last);
+            context.watch.proposed(leader.term, self.state.index().0, *last);
         }
         let carry = if cluster_types::bug!(CarryForgotten) { Dirty::default() } else { carry };
         if let Some(leader) = &mut self.leader {
