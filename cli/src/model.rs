@@ -1,10 +1,10 @@
 //! Objects as a manager answers them: the domain object and what the leader filled in beside it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster_api::{FieldError, pb};
-use cluster_types::{Network, Node, PublishMode, PublishedPort, Service, ServiceMode, Task, TaskState};
+use cluster_types::{Network, Node, PublishMode, PublishedPort, Service, ServiceMode, Task, Version};
 
 /// A node.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,12 @@ pub(crate) struct ServiceView {
     pub(crate) service: Service,
     pub(crate) running: u64,
     pub(crate) wanted: u64,
+    /// How many tasks of what its update brings serve.
+    pub(crate) updated: u64,
+    /// Of a job: how many tasks of its last run completed, and how many are to.
+    pub(crate) completions: (u64, u64),
+    /// The images of its revisions.
+    pub(crate) images: BTreeMap<Version, String>,
     /// Ingress ports that are not open on some host, in words.
     pub(crate) conflicts: Vec<String>,
 }
@@ -74,9 +80,14 @@ impl TryFrom<pb::Service> for ServiceView {
     type Error = FieldError;
 
     fn try_from(mut service: pb::Service) -> Result<Self, FieldError> {
-        let (running, wanted) = (service.running, service.wanted);
+        let (running, wanted, updated) = (service.running, service.wanted, service.updated);
         let conflicts = std::mem::take(&mut service.port_conflicts);
-        Ok(Self { service: service.try_into()?, running, wanted, conflicts })
+        let progress = service.progress.take().unwrap_or_default();
+        let image = |revision: &mut pb::Revision| (Version(revision.spec_version), std::mem::take(&mut revision.image));
+        let images = service.history.iter_mut().map(image).collect();
+        let service = Service::try_from(service)?;
+        let completions = completions(&service, &progress);
+        Ok(Self { service, running, wanted, updated, completions, images, conflicts })
     }
 }
 
@@ -116,18 +127,6 @@ impl ServiceView {
         }
     }
 
-    /// Of a job: how many tasks of its current run completed, and how many are to.
-    pub(crate) fn completions(&self, tasks: &[TaskView]) -> (u64, u64) {
-        let run = self.service.job.as_ref().map_or(0, |job| job.iteration);
-        let of_run = || tasks.iter().map(|view| &view.task).filter(|task| task.iteration == run);
-        let completed = of_run().filter(|task| task.status.state == TaskState::Complete).count() as u64;
-        let wanted = match self.service.spec.mode {
-            ServiceMode::ReplicatedJob { total, .. } => total,
-            _ => of_run().filter_map(|task| task.node).collect::<BTreeSet<_>>().len() as u64,
-        };
-        (completed, wanted)
-    }
-
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.service.spec.name
@@ -142,6 +141,15 @@ impl ServiceView {
     pub(crate) fn spec(&self) -> &Arc<cluster_types::ServiceSpec> {
         &self.service.spec
     }
+}
+
+/// Before its first run a job is to complete as often as its spec says.
+fn completions(service: &Service, progress: &pb::JobProgress) -> (u64, u64) {
+    let wanted = match service.spec.mode {
+        ServiceMode::ReplicatedJob { total, .. } if service.job.as_ref().is_none_or(|job| job.iteration == 0) => total,
+        _ => progress.wanted,
+    };
+    (progress.completed, wanted)
 }
 
 impl NetworkView {

@@ -71,8 +71,7 @@ impl Rollout {
 impl Status {
     async fn run(self, client: &Client) -> Result<(), Failure> {
         let view = client.service(&self.service).await?;
-        let tasks = client.tasks_of(&view).await?;
-        print::data(&pretty::rollout(&view, &tasks, age::now()))?;
+        print::data(&pretty::rollout(&view, age::now()))?;
         let over = view.service.update.as_ref().is_none_or(|update| update.state.is_completed());
         if self.watch && !over { follow(client, view, &self.wait).await } else { Ok(()) }
     }

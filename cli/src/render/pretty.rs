@@ -7,7 +7,7 @@ use super::age;
 use super::inspect::words as json_word;
 use super::plain::plain;
 use super::row::{ports, service_state};
-use crate::model::{ServiceView, TaskView};
+use crate::model::ServiceView;
 use crate::spec::placement::node_loss_word;
 
 /// Most revisions and runs that are shown.
@@ -16,13 +16,13 @@ const SHOWN: usize = 3;
 type Lines = Vec<(&'static str, String)>;
 
 /// The whole service.
-pub(crate) fn service(view: &ServiceView, tasks: &[TaskView], now: Timestamp) -> String {
+pub(crate) fn service(view: &ServiceView, now: Timestamp) -> String {
     let (service, spec) = (&view.service, view.spec());
     let mut lines = vec![("name", spec.name.clone()), ("id", service.id.to_string())];
     let labels = spec.labels.iter().map(|(key, value)| format!("{key}={value}"));
     lines.extend(labels.map(|label| ("label", label)));
-    lines.push(("state", service_state(view, tasks)));
-    lines.push(("mode", mode(view, tasks)));
+    lines.push(("state", service_state(view)));
+    lines.push(("mode", mode(view)));
     job(&mut lines, view, now);
     lines.push(("image", spec.task.container.image.clone()));
     checks(&mut lines, view);
@@ -40,8 +40,8 @@ pub(crate) fn service(view: &ServiceView, tasks: &[TaskView], now: Timestamp) ->
 }
 
 /// How the last update goes.
-pub(crate) fn rollout(view: &ServiceView, tasks: &[TaskView], now: Timestamp) -> String {
-    let mut lines = vec![("name", view.name().to_owned()), ("state", service_state(view, tasks)), ("mode", mode(view, tasks))];
+pub(crate) fn rollout(view: &ServiceView, now: Timestamp) -> String {
+    let mut lines = vec![("name", view.name().to_owned()), ("state", service_state(view)), ("mode", mode(view))];
     update(&mut lines, view, now);
     history(&mut lines, view, now);
     text(&lines)
@@ -67,18 +67,15 @@ fn some(lines: &mut Lines, label: &'static str, value: String) {
     }
 }
 
-fn mode(view: &ServiceView, tasks: &[TaskView]) -> String {
+fn mode(view: &ServiceView) -> String {
     let word = view.spec().mode.word();
+    let (completed, wanted) = view.completions;
     match view.spec().mode {
         ServiceMode::Replicated { .. } | ServiceMode::Global => format!("{word}, {}/{} running", view.running, view.goal()),
         ServiceMode::ReplicatedJob { max_concurrent, .. } => {
-            let (completed, wanted) = view.completions(tasks);
             format!("{word}, {completed}/{wanted} completed, {} of at most {max_concurrent} running", view.running)
         }
-        ServiceMode::GlobalJob => {
-            let (completed, wanted) = view.completions(tasks);
-            format!("{word}, {completed}/{wanted} completed, {} running", view.running)
-        }
+        ServiceMode::GlobalJob => format!("{word}, {completed}/{wanted} completed, {} running", view.running),
     }
 }
 
@@ -182,7 +179,7 @@ fn update(lines: &mut Lines, view: &ServiceView, now: Timestamp) {
     let since = age::ago(update.completed.unwrap_or(update.started), now).to_lowercase();
     let verb = if update.completed.is_some() { "" } else { "began " };
     lines.push(("update", format!("{}, {verb}{since}", update.state.word().replace('_', " "))));
-    some(lines, "update", update.message.clone());
+    some(lines, "update", update.detail().to_owned());
     if update.failed > 0 {
         lines.push(("update", format!("{} of {} places failed", update.failed, update.places)));
     }

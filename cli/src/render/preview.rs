@@ -2,6 +2,7 @@
 
 use cluster_api::pb;
 use cluster_types::UpdateState;
+use serde_json::{Value, json};
 
 use super::plain::plain;
 use super::table::table;
@@ -24,9 +25,7 @@ pub(crate) fn text(name: &str, previewed: &pb::PreviewServiceResponse) -> String
     let waiting =
         |of: &pb::Waiting| format!("{}: {}", tasks(of.tasks, "would wait", "would wait"), of.reason.lines().collect::<Vec<_>>().join("; "));
     lines.extend(previewed.waiting.iter().map(waiting));
-    if let Some(state) = previewed.update.and_then(|state| pb::UpdateState::try_from(state).ok()).map(UpdateState::from) {
-        lines.extend(by_itself(state).map(str::to_owned));
-    }
+    lines.extend(update(previewed).and_then(by_itself).map(str::to_owned));
     if !previewed.settles {
         lines.push("it would not come to rest soon: these are the figures of its beginning".to_owned());
     }
@@ -34,6 +33,29 @@ pub(crate) fn text(name: &str, previewed: &pb::PreviewServiceResponse) -> String
         lines.push(format!("apply exactly this: --check-version {}", previewed.version));
     }
     lines.iter().map(|line| format!("{}\n", plain(line).trim_end())).collect()
+}
+
+/// For programs. A field that is not set is null.
+pub(crate) fn object(name: &str, previewed: &pb::PreviewServiceResponse) -> Value {
+    let field = |of: &pb::FieldChange| json!({ "Field": of.field, "Before": of.before, "After": of.after });
+    let node = |of: &pb::NodeChange| json!({ "ID": of.node, "Hostname": of.hostname, "Starts": of.starts, "Stops": of.stops });
+    let waiting = |of: &pb::Waiting| json!({ "Reason": of.reason, "Tasks": of.tasks });
+    json!({
+        "Service": name,
+        "Version": (previewed.version > 0).then_some(previewed.version),
+        "Fields": previewed.fields.iter().map(field).collect::<Vec<_>>(),
+        "Nodes": previewed.nodes.iter().map(node).collect::<Vec<_>>(),
+        "Kept": previewed.kept,
+        "Waiting": previewed.waiting.iter().map(waiting).collect::<Vec<_>>(),
+        "Update": update(previewed).map(UpdateState::word),
+        "Settles": previewed.settles,
+        "Never": previewed.never,
+    })
+}
+
+/// How far the update gets by itself.
+fn update(previewed: &pb::PreviewServiceResponse) -> Option<UpdateState> {
+    previewed.update.and_then(|state| pb::UpdateState::try_from(state).ok()).map(UpdateState::from)
 }
 
 fn field(change: &pb::FieldChange) -> String {

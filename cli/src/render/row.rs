@@ -13,7 +13,7 @@ pub(crate) use network::{DRIVER as NETWORK_DRIVER, SCOPE as NETWORK_SCOPE};
 pub(crate) use node::{availability as node_availability, state as node_state};
 pub(crate) use ports::{ports, word as protocol};
 pub(crate) use revision::RevisionRow;
-pub(crate) use service::{ServiceRow, state as service_state, wants_tasks as service_wants_tasks, warning as service_warning};
+pub(crate) use service::{ServiceRow, state as service_state, warning as service_warning};
 pub(crate) use task::{TaskRow, error as task_error};
 
 /// Something that a list can print.

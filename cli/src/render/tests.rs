@@ -2,6 +2,7 @@
 
 mod rollout;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster_api::pb;
@@ -93,7 +94,7 @@ pub(crate) fn service(name: &str, mode: ServiceMode, running: u64) -> ServiceVie
         endpoint,
         ..Service::new(ServiceId::from_bits(u128::MAX / 5), spec, Author::default())
     };
-    ServiceView { service, running, wanted: 2, conflicts: Vec::new() }
+    ServiceView { service, running, wanted: 2, updated: 0, completions: (0, 2), images: BTreeMap::new(), conflicts: Vec::new() }
 }
 
 /// A network of the snapshots.
@@ -157,7 +158,7 @@ fn nodes() -> Vec<NodeView> {
 
 fn services() -> Vec<ServiceRow> {
     let services = [service("web", ServiceMode::Replicated { replicas: 5 }, 3), service("agent", ServiceMode::Global, 2)];
-    services.map(|view| ServiceRow::new(view, Vec::new())).into()
+    services.map(ServiceRow).into()
 }
 
 fn tasks() -> Vec<TaskRow> {

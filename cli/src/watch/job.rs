@@ -1,17 +1,14 @@
 //! What the runs of a job say of a change that is waited for: whether its run is over, or when the next one begins.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use cluster_types::{JobStatus, TaskId, TaskState};
 
 use super::progress::{Goal, Step, Verdict};
 use super::summary;
-use crate::model::{ServiceView, TaskView};
+use crate::model::ServiceView;
 use crate::render::age;
 
 /// How it stands, when the runs say so. Else it is for the tasks to say.
-pub(super) fn verdict(service: &ServiceView, tasks: &[TaskView], goal: &Goal, step: &Step, elapsed: Duration) -> Option<Verdict> {
+pub(super) fn verdict(service: &ServiceView, goal: &Goal, step: &Step, elapsed: Duration) -> Option<Verdict> {
     // Until the managers have looked at the change, the runs are of what was before it.
     let Some(job) = service.service.job.as_ref().filter(|job| job.cause >= goal.version.0) else { return Some(Verdict::Going) };
     if service.spec().schedule.is_some() && goal.run.is_none() {
@@ -25,20 +22,9 @@ pub(super) fn verdict(service: &ServiceView, tasks: &[TaskView], goal: &Goal, st
     }
     job.ended?;
     let count = (step.running, step.goal);
-    Some(match failed(tasks, job) {
-        true => Verdict::Cannot(summary::failing(&goal.name, count, &step.ended)),
-        false => Verdict::Ended(format!("{} has completed {1}/{1} after {2}", goal.name, step.goal, age::took(elapsed)), None),
+    Some(if step.running < step.goal {
+        Verdict::Cannot(summary::failing(&goal.name, count, &step.ended))
+    } else {
+        Verdict::Ended(format!("{} has completed {1}/{1} after {2}", goal.name, step.goal, age::took(elapsed)), None)
     })
-}
-
-/// Whether the last task of some place failed in this run.
-fn failed(tasks: &[TaskView], job: &JobStatus) -> bool {
-    let mut last: BTreeMap<String, (TaskId, TaskState)> = BTreeMap::new();
-    for view in tasks.iter().filter(|view| view.task.iteration == job.iteration) {
-        let newest = last.entry(view.name()).or_insert((view.task.id, view.task.status.state));
-        if view.task.id >= newest.0 {
-            *newest = (view.task.id, view.task.status.state);
-        }
-    }
-    last.values().any(|(_, state)| matches!(state, TaskState::Failed | TaskState::Rejected))
 }

@@ -119,7 +119,7 @@ impl Progress {
     pub(crate) fn look(&mut self, service: &ServiceView, tasks: &[TaskView], elapsed: Duration) -> Step {
         let is_job = service.spec().mode.is_job();
         let wanted: Vec<&TaskView> = tasks.iter().filter(|view| view.task.is_wanted()).collect();
-        let (running, goal) = if is_job { service.completions(tasks) } else { (self.running(service, &wanted, elapsed), service.goal()) };
+        let (running, goal) = if is_job { service.completions } else { (self.running(service, &wanted, elapsed), service.goal()) };
         let unit = if is_job { "completed" } else { "running" };
         let lines = self.changes(service, tasks, (running, goal), unit);
         let warnings = self.warnings(service);
@@ -134,7 +134,7 @@ impl Progress {
     fn verdict(&mut self, service: &ServiceView, tasks: &[TaskView], wanted: &[&TaskView], step: &Step, elapsed: Duration) -> Verdict {
         let name = self.goal.name.clone();
         let said = if service.spec().mode.is_job() {
-            job::verdict(service, tasks, &self.goal, step, elapsed)
+            job::verdict(service, &self.goal, step, elapsed)
         } else {
             rollout::verdict(service, &self.goal, step)
         };

@@ -360,6 +360,7 @@ fn a_change_that_was_rolled_back_says_why_and_where_it_is_now() {
 fn job(total: u64, job: JobStatus) -> ServiceView {
     let mut view = service("web", ServiceMode::ReplicatedJob { max_concurrent: 2, total }, 0);
     view.service.job = Some(JobStatus { cause: 8, ..job });
+    view.completions = (0, total);
     view
 }
 
@@ -380,16 +381,17 @@ fn a_job_is_waited_for_until_its_run_has_ended() {
         of_run(2, task(2, 1, TaskState::Complete, None)),
         of_run(2, task(3, 2, TaskState::Running, None)),
     ];
-    let step = progress.look(&job(2, run.clone()), &tasks, Duration::from_secs(1));
+    let with = |completed, job: JobStatus| ServiceView { completions: (completed, 2), ..self::job(2, job) };
+    let step = progress.look(&with(1, run.clone()), &tasks, Duration::from_secs(1));
     assert_eq!((step.running, step.goal, step.unit, step.verdict), (1, 2, "completed", Verdict::Going));
     let tasks = [2, 3].map(|number| of_run(2, task(number, u64::try_from(number).unwrap() - 1, TaskState::Complete, None)));
     let ended = JobStatus { ended: Some(Timestamp(9)), ..run.clone() };
     assert_eq!(
-        progress.look(&job(2, ended.clone()), &tasks, Duration::from_secs(2)).verdict,
+        progress.look(&with(2, ended.clone()), &tasks, Duration::from_secs(2)).verdict,
         Verdict::Ended("web has completed 2/2 after 2.0 s".into(), None)
     );
     let tasks = [of_run(2, task(2, 1, TaskState::Complete, None)), of_run(2, task(3, 2, TaskState::Failed, None))];
-    assert_eq!(exit(&progress.look(&job(2, ended), &tasks, Duration::from_secs(2))), Some(Exit::Tasks));
+    assert_eq!(exit(&progress.look(&with(1, ended), &tasks, Duration::from_secs(2))), Some(Exit::Tasks));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod events;
 mod fences;
 mod forward;
 pub(crate) mod healed;
+mod jobs;
 mod nodes;
 mod plans;
 mod removals;
@@ -138,6 +139,7 @@ impl Watch {
         self.judge("I10", capacity::follow(applied, &view));
         let found = self.updates.follow(applied, &view);
         self.judge("I11", found);
+        self.judge("jobs", jobs::follow(applied, entry, &view));
     }
 
     /// A leader's pass decided, on this view.

@@ -39,7 +39,7 @@ impl Create {
         let networks = look_up(client, self.spec.networks()).await?;
         let spec = self.spec.spec(&request_id[..6], &networks)?;
         if self.dry.dry_run {
-            return preview(client, None, &spec).await;
+            return preview(client, None, &spec, self.dry.format).await;
         }
         let request = pb::CreateServiceRequest { spec: Some((&spec).into()), request_id, message: self.note.message };
         let made = answer(client.control().create_service(request)).await?.service;

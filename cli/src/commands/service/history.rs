@@ -1,9 +1,6 @@
 //! `cluster service history`: the specs that a service has had.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
-use cluster_types::Version;
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -23,13 +20,10 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Prints the revisions, the newest first. Images are known of those that have tasks.
+    /// Prints the revisions, the newest first.
     pub(crate) async fn run(self, client: &Client) -> Result<(), Failure> {
         self.list.filters(&[])?;
         let view = client.service(&self.service).await?;
-        let tasks = client.tasks_of(&view).await?;
-        let mut images: BTreeMap<Version, String> = tasks.into_iter().map(|view| (view.task.spec_version, view.image)).collect();
-        images.insert(view.service.spec_version, view.spec().task.container.image.clone());
-        print::data(&self.list.print(&RevisionRow::rows(&view.service, &images, age::now())))
+        print::data(&self.list.print(&RevisionRow::rows(&view, age::now())))
     }
 }

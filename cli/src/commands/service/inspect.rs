@@ -40,9 +40,7 @@ impl Inspect {
     async fn pretty(&self, client: &Client) -> Result<(), Failure> {
         let mut texts = Vec::with_capacity(self.references.len());
         for reference in &self.references {
-            let view = client.service(reference).await?;
-            let tasks = client.tasks_of(&view).await?;
-            texts.push(pretty::service(&view, &tasks, age::now()));
+            texts.push(pretty::service(&client.service(reference).await?, age::now()));
         }
         print::data(&texts.join("\n"))
     }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::model::ServiceView;
 use crate::print;
 use crate::render::output::ListFlags;
-use crate::render::row::{ServiceRow, service_wants_tasks};
+use crate::render::row::ServiceRow;
 
 /// Flags of `service ls`.
 #[derive(Debug, Args)]
@@ -28,11 +28,7 @@ impl Ls {
         let mut services = client.services("").await?;
         services.retain(|view| filters.iter().all(|(key, values)| values.iter().any(|value| matches(view, key, value))));
         services.sort_by(|a, b| a.name().cmp(b.name()));
-        let mut rows = Vec::with_capacity(services.len());
-        for view in services {
-            let tasks = if service_wants_tasks(&view) { client.tasks_of(&view).await? } else { Vec::new() };
-            rows.push(ServiceRow::new(view, tasks));
-        }
+        let rows: Vec<ServiceRow> = services.into_iter().map(ServiceRow).collect();
         print::data(&self.list.print(&rows))
     }
 }

@@ -8,14 +8,18 @@ use crate::client::{Client, answer};
 use crate::failure::{Exit, Failure};
 use crate::model::ServiceView;
 use crate::print;
+use crate::render::output::Format;
 use crate::render::preview;
 
-/// The flag of commands that change services.
+/// The flags of commands that change services.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DryRun {
     /// Say what would change and where tasks would be placed; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How to print what --dry-run says: table or json
+    #[arg(long, value_enum, default_value_t, hide_default_value = true, hide_possible_values = true, env = "CLUSTER_FORMAT")]
+    pub(crate) format: Format,
 }
 
 /// The flags of commands that change a service that is there.
@@ -29,11 +33,14 @@ pub(crate) struct Checked {
 }
 
 /// Prints what the spec would do to a service, or as a new one.
-pub(super) async fn preview(client: &Client, service: Option<&ServiceView>, spec: &ServiceSpec) -> Result<(), Failure> {
+pub(super) async fn preview(client: &Client, service: Option<&ServiceView>, spec: &ServiceSpec, format: Format) -> Result<(), Failure> {
     let reference = service.map(|service| service.service.id.to_string()).unwrap_or_default();
     let request = pb::PreviewServiceRequest { reference, spec: Some(spec.into()) };
     let previewed = answer(client.control().preview_service(request)).await?;
-    print::data(&preview::text(&spec.name, &previewed))?;
+    print::data(&match format {
+        Format::Table => preview::text(&spec.name, &previewed),
+        Format::Json => format!("{}\n", preview::object(&spec.name, &previewed)),
+    })?;
     if previewed.never.is_empty() {
         return Ok(());
     }

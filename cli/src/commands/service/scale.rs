@@ -60,7 +60,7 @@ impl Scale {
         for (reference, replicas) in &self.targets {
             let service = client.service(reference).await?;
             let spec = ServiceSpec { mode: scaled(service.spec(), *replicas)?, ..(**service.spec()).clone() };
-            preview(client, Some(&service), &spec).await?;
+            preview(client, Some(&service), &spec, self.checked.dry.format).await?;
         }
         Ok(())
     }

@@ -51,7 +51,7 @@ impl Update {
         }
         if self.checked.dry.dry_run {
             let service = client.service(&self.service).await?;
-            return preview(client, Some(&service), &edit(&self.flags, &networks, service.spec())?).await;
+            return preview(client, Some(&service), &edit(&self.flags, &networks, service.spec())?, self.checked.dry.format).await;
         }
         let how = How { message: &self.note.message, check: self.checked.check_version };
         let goal = change(client, &self.service, how, |old| edit(&self.flags, &networks, old)).await?;

@@ -24,7 +24,7 @@ impl ServiceView {
             object.insert("JobStatus".to_owned(), job(of));
         }
         object.insert("SpecVersion".to_owned(), json!({ "Index": service.spec_version.0 }));
-        put(&mut object, "History", service.history.iter().map(revision).collect());
+        put(&mut object, "History", service.history.iter().map(|of| revision(of, self.images.get(&of.spec_version))).collect());
         Value::Object(object)
     }
 
@@ -80,12 +80,13 @@ fn run(run: &JobRun) -> Value {
     })
 }
 
-fn revision(revision: &Revision) -> Value {
+fn revision(revision: &Revision, image: Option<&String>) -> Value {
     let mut object = Map::new();
     put(&mut object, "Revision", json!(revision.number));
     put(&mut object, "SpecVersion", json!(revision.spec_version.0));
     put(&mut object, "CreatedAt", json!(rfc3339(revision.at)));
     put(&mut object, "By", json!(revision.author.by));
+    put(&mut object, "Image", json!(image));
     put(&mut object, "Message", json!(revision.author.message));
     put(&mut object, "Restores", json!(revision.restores));
     Value::Object(object)

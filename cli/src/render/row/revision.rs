@@ -1,11 +1,10 @@
 //! Lines of `service history`.
 
-use std::collections::BTreeMap;
-
-use cluster_types::{Revision, Service, Timestamp, Version};
+use cluster_types::{Revision, Timestamp};
 use serde_json::{Value, json};
 
 use super::Row;
+use crate::model::ServiceView;
 use crate::render::age;
 
 /// A revision of a service.
@@ -18,21 +17,15 @@ pub(crate) struct RevisionRow {
 }
 
 impl RevisionRow {
-    /// The lines of a service's history, the newest first. A revision that repeats another has its image.
-    pub(crate) fn rows(service: &Service, images: &BTreeMap<Version, String>, now: Timestamp) -> Vec<Self> {
-        let image = |revision: &Revision| {
-            let repeats = |number: u64| service.history.iter().find(|other| other.number == number);
-            let repeated = revision.restores.and_then(repeats);
-            let known = std::iter::once(revision).chain(repeated).find_map(|revision| images.get(&revision.spec_version));
-            known.cloned().unwrap_or_default()
-        };
+    /// The lines of a service's history, the newest first.
+    pub(crate) fn rows(view: &ServiceView, now: Timestamp) -> Vec<Self> {
         let row = |revision: &Revision| Self {
             revision: revision.clone(),
-            image: image(revision),
-            current: revision.spec_version == service.spec_version,
+            image: view.images.get(&revision.spec_version).cloned().unwrap_or_default(),
+            current: revision.spec_version == view.service.spec_version,
             now,
         };
-        service.history.iter().rev().map(row).collect()
+        view.service.history.iter().rev().map(row).collect()
     }
 }
 

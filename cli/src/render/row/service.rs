@@ -4,14 +4,11 @@ use cluster_types::{ServiceMode, UpdateState};
 use serde_json::{Value, json};
 
 use super::{Row, ports, short};
-use crate::model::{ServiceView, TaskView};
+use crate::model::ServiceView;
 
-/// A service in a list. Of jobs and of services that are updated the tasks are known too.
+/// A service in a list.
 #[derive(Debug, Clone)]
-pub(crate) struct ServiceRow {
-    view: ServiceView,
-    tasks: Vec<TaskView>,
-}
+pub(crate) struct ServiceRow(pub(crate) ServiceView);
 
 /// The line about something that is not as the spec of a service wants it.
 pub(crate) fn warning(name: &str, trouble: &str) -> String {
@@ -19,15 +16,14 @@ pub(crate) fn warning(name: &str, trouble: &str) -> String {
 }
 
 /// One word for how a service is, and for an update that goes on how far it is.
-pub(crate) fn state(view: &ServiceView, tasks: &[TaskView]) -> String {
-    let of = |word: &str| {
-        let (done, all) = updated(view, tasks);
-        format!("{word} {done}/{all}")
-    };
+pub(crate) fn state(view: &ServiceView) -> String {
+    let places = view.service.update.as_ref().map(|update| update.places).filter(|places| *places > 0);
+    let all = places.unwrap_or_else(|| view.goal());
+    let done = view.updated.min(all);
     match view.service.update.as_ref().map(|update| update.state) {
         _ if view.spec().mode.is_job() => job(view).to_owned(),
-        Some(UpdateState::Updating) => of("updating"),
-        Some(UpdateState::RollbackStarted) => of("rolling back"),
+        Some(UpdateState::Updating) => format!("updating {done}/{all}"),
+        Some(UpdateState::RollbackStarted) => format!("rolling back {done}/{all}"),
         Some(UpdateState::Canary) => "canary".to_owned(),
         Some(UpdateState::Paused) => "paused".to_owned(),
         Some(UpdateState::RollbackPaused) => "rollback paused".to_owned(),
@@ -35,11 +31,6 @@ pub(crate) fn state(view: &ServiceView, tasks: &[TaskView]) -> String {
         Some(UpdateState::RollbackCompleted) => "rolled back".to_owned(),
         Some(UpdateState::Completed) | None => "ok".to_owned(),
     }
-}
-
-/// Whether [`state`] and the counts want to know the tasks.
-pub(crate) fn wants_tasks(view: &ServiceView) -> bool {
-    view.spec().mode.is_job() || view.service.update.as_ref().is_some_and(|update| update.state.is_running())
 }
 
 fn job(view: &ServiceView) -> &'static str {
@@ -51,25 +42,13 @@ fn job(view: &ServiceView) -> &'static str {
     }
 }
 
-/// How many tasks of the update run, of how many.
-fn updated(view: &ServiceView, tasks: &[TaskView]) -> (u64, u64) {
-    let Some(update) = &view.service.update else { return (0, 0) };
-    let new = |view: &&TaskView| view.task.is_wanted() && view.task.status.is_serving() && view.task.spec_version >= update.target;
-    let all = if update.places == 0 { view.goal() } else { update.places };
-    (all.min(tasks.iter().filter(new).count() as u64), all)
-}
-
 impl ServiceRow {
-    pub(crate) fn new(view: ServiceView, tasks: Vec<TaskView>) -> Self {
-        Self { view, tasks }
-    }
-
     /// As docker: of a job also how many completed.
     fn replicas(&self) -> String {
-        let running = self.view.running;
-        let (completed, wanted) = self.view.completions(&self.tasks);
-        match self.view.spec().mode {
-            ServiceMode::Replicated { .. } | ServiceMode::Global => format!("{running}/{}", self.view.goal()),
+        let running = self.0.running;
+        let (completed, wanted) = self.0.completions;
+        match self.0.spec().mode {
+            ServiceMode::Replicated { .. } | ServiceMode::Global => format!("{running}/{}", self.0.goal()),
             ServiceMode::ReplicatedJob { max_concurrent, .. } => format!("{running}/{max_concurrent} ({completed}/{wanted} completed)"),
             ServiceMode::GlobalJob => format!("{running}/{wanted} ({completed}/{wanted} completed)"),
         }
@@ -80,11 +59,11 @@ impl Row for ServiceRow {
     const HEADINGS: &'static [&'static str] = &["ID", "NAME", "MODE", "REPLICAS", "STATE", "IMAGE", "PORTS"];
 
     fn id(&self) -> String {
-        self.view.service.id.to_string()
+        self.0.service.id.to_string()
     }
 
     fn cells(&self, no_trunc: bool) -> Vec<String> {
-        let spec = self.view.spec();
+        let spec = self.0.spec();
         let most = spec.task.placement.max_per_node;
         let most = if most == 0 { String::new() } else { format!(" (max {most} per node)") };
         vec![
@@ -92,22 +71,22 @@ impl Row for ServiceRow {
             spec.name.clone(),
             spec.mode.word().to_owned(),
             format!("{}{most}", self.replicas()),
-            state(&self.view, &self.tasks),
+            state(&self.0),
             spec.task.container.image.clone(),
-            ports(&self.view.service.endpoint.ports),
+            ports(&self.0.service.endpoint.ports),
         ]
     }
 
     fn json(&self) -> Value {
-        let spec = self.view.spec();
+        let spec = self.0.spec();
         json!({
             "ID": self.id(),
             "Name": spec.name,
             "Mode": spec.mode.word(),
             "Replicas": self.replicas(),
-            "State": state(&self.view, &self.tasks),
+            "State": state(&self.0),
             "Image": spec.task.container.image,
-            "Ports": ports(&self.view.service.endpoint.ports),
+            "Ports": ports(&self.0.service.endpoint.ports),
         })
     }
 }

@@ -11,7 +11,7 @@ use cluster_types::{
 };
 
 use super::{NOW, ago, flags, node, service, task};
-use crate::model::{ServiceView, TaskView};
+use crate::model::ServiceView;
 use crate::render::output::Format;
 use crate::render::row::{RevisionRow, Row, ServiceRow, TaskRow};
 use crate::render::{pretty, preview, why};
@@ -70,8 +70,8 @@ fn a_service_has_a_word_for_how_its_update_is() {
         UpdateState::RollbackPaused,
         UpdateState::RollbackCompleted,
     ];
-    let running = vec![task(1, 1, TaskState::Running, None), task(2, 2, TaskState::Running, None)];
-    let words = states.map(|state| ServiceRow::new(rich(state), running.clone()).json()["State"].as_str().unwrap().to_owned());
+    let row = |state| ServiceRow(ServiceView { updated: 2, ..rich(state) });
+    let words = states.map(|state| row(state).json()["State"].as_str().unwrap().to_owned());
     assert_eq!(words, ["updating 2/5", "canary", "paused", "ok", "rolling back 2/5", "rollback paused", "rolled back"]);
 }
 
@@ -79,21 +79,28 @@ fn a_service_has_a_word_for_how_its_update_is() {
 fn a_job_shows_what_completed() {
     let mut view = service("web", ServiceMode::ReplicatedJob { max_concurrent: 3, total: 10 }, 1);
     view.service.job = Some(JobStatus { iteration: 4, ..JobStatus::default() });
-    let of_run = |iteration, mut view: TaskView| {
-        view.task.iteration = iteration;
-        view
-    };
-    let complete = |number, iteration| of_run(iteration, task(number, u64::try_from(number).unwrap(), TaskState::Complete, None));
-    let tasks = vec![complete(1, 3), complete(2, 4), complete(3, 4), of_run(4, task(4, 4, TaskState::Running, None))];
-    let row = ServiceRow::new(view, tasks).json();
+    let progress = Some(pb::JobProgress { completed: 2, running: 1, wanted: 10 });
+    let view = ServiceView::try_from(pb::Service { running: 1, progress, ..(&view.service).into() }).unwrap();
+    let row = ServiceRow(view).json();
     assert_eq!((row["Replicas"].as_str().unwrap(), row["State"].as_str().unwrap()), ("1/3 (2/10 completed)", "running"));
 }
 
 #[test]
-fn the_history_of_a_service_has_images_as_far_as_they_are_known() {
-    let view = rich(UpdateState::RollbackCompleted);
-    let images = [(Version(3), "shop/web:1.8".to_owned()), (Version(5), "shop/web:1.9".to_owned())].into();
-    let rows = RevisionRow::rows(&view.service, &images, NOW);
+fn a_job_that_never_ran_shows_what_it_is_to_complete() {
+    let mut view = service("web", ServiceMode::ReplicatedJob { max_concurrent: 3, total: 10 }, 0);
+    view.service.job = Some(JobStatus { next: Some(NOW), ..JobStatus::default() });
+    let progress = Some(pb::JobProgress::default());
+    let view = ServiceView::try_from(pb::Service { progress, ..(&view.service).into() }).unwrap();
+    assert_eq!(view.completions, (0, 10));
+}
+
+#[test]
+fn the_history_of_a_service_has_the_images_that_the_leader_filled_in() {
+    let mut message = pb::Service::from(&rich(UpdateState::RollbackCompleted).service);
+    for (revision, image) in message.history.iter_mut().zip(["shop/web:1.8", "shop/web:1.9", "shop/web:1.8"]) {
+        revision.image = image.to_owned();
+    }
+    let rows = RevisionRow::rows(&ServiceView::try_from(message).unwrap(), NOW);
     insta::assert_snapshot!(flags(Format::Table, false).print(&rows), @"
     REVISION   WHEN                 BY         IMAGE          RESTORES   MESSAGE
     3 *        About a minute ago   rollout    shop/web:1.8   1          web.1 on n1 failed: exit code 1
@@ -105,7 +112,7 @@ fn the_history_of_a_service_has_images_as_far_as_they_are_known() {
 
 #[test]
 fn a_service_in_lines_for_people() {
-    insta::assert_snapshot!(pretty::service(&rich(UpdateState::Paused), &[], NOW), @"
+    insta::assert_snapshot!(pretty::service(&rich(UpdateState::Paused), NOW), @"
     name         web
     id           314dzessmqqc5lby3bhzxcxtf
     label        team=shop
@@ -133,7 +140,7 @@ fn a_service_in_lines_for_people() {
                  2, 10 minutes ago, by operator: newer libraries
                  1, 2 hours ago, by operator
     ");
-    insta::assert_snapshot!(pretty::rollout(&rich(UpdateState::RollbackCompleted), &[], NOW), @"
+    insta::assert_snapshot!(pretty::rollout(&rich(UpdateState::RollbackCompleted), NOW), @"
     name         web
     state        rolled back
     mode         replicated, 5/5 running
@@ -167,7 +174,7 @@ fn a_job_in_lines_for_people() {
         runs: vec![run(1, "failed"), run(0, "left out")],
         ..JobStatus::default()
     });
-    insta::assert_snapshot!(pretty::service(&job, &[], NOW), @"
+    insta::assert_snapshot!(pretty::service(&job, NOW), @"
     name         report
     id           314dzessmqqc5lby3bhzxcxtf
     label        team=shop
@@ -306,11 +313,13 @@ fn a_preview_tells_fields_and_places() {
     the update would wait to be promoted after its canaries
     apply exactly this: --check-version 42
     ");
+    insta::assert_snapshot!(preview::object("web", &previewed).to_string(), @r#"{"Fields":[{"After":"shop/web:1.9","Before":"shop/web:1.8","Field":"task.container.image"},{"After":"B=2","Before":null,"Field":"task.container.env[1]"}],"Kept":1,"Never":"","Nodes":[{"Hostname":"n1","ID":"","Starts":2,"Stops":1}],"Service":"web","Settles":true,"Update":"canary","Version":42,"Waiting":[{"Reason":"n1: 800 MiB short\nn2: is drained","Tasks":2}]}"#);
     let new = pb::PreviewServiceResponse { settles: true, never: "no node has a gpu".into(), ..Default::default() };
     insta::assert_snapshot!(preview::text("web", &new), @"
     web would be created
     0 tasks stay as they are
     ");
+    insta::assert_snapshot!(preview::object("web", &new).to_string(), @r#"{"Fields":[],"Kept":0,"Never":"no node has a gpu","Nodes":[],"Service":"web","Settles":true,"Update":null,"Version":null,"Waiting":[]}"#);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use cluster_api::status::{ApiError, Kind, code};
 use cluster_decide::job_progress;
 use cluster_decide::validate::{self, Problem};
 use cluster_state::View;
-use cluster_types::{Author, Change, Object, ObjectKey, Service, ServiceId, ServiceMode, ServiceSpec, ServiceStep, Version, limits};
+use cluster_types::{
+    Author, Change, Object, ObjectKey, Revision, Service, ServiceId, ServiceMode, ServiceSpec, ServiceStep, Task, Version, limits,
+};
 
 use super::conflicts::Conflicts;
 use super::{needed, page, reference};
@@ -129,9 +131,20 @@ fn message(view: &View, service: &Service, conflicts: &Conflicts<'_>) -> pb::Ser
         ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
         ServiceMode::Global | ServiceMode::GlobalJob => tasks().filter_map(|task| task.node).collect::<BTreeSet<_>>().len() as u64,
     };
+    let serves = |task: &&Arc<Task>, target| task.status.is_serving() && task.spec_version >= target;
+    let updated = service.update.as_ref().map_or(0, |update| tasks().filter(|task| serves(task, update.target)).count());
     let progress = job_progress(view, service);
     let progress = progress.map(|job| pb::JobProgress { completed: job.completed, running: job.running, wanted: job.wanted });
-    pb::Service { running: running as u64, wanted, port_conflicts: conflicts.of_service(service), progress, ..service.into() }
+    let port_conflicts = conflicts.of_service(service);
+    let (running, updated) = (running as u64, updated as u64);
+    pb::Service { running, wanted, updated, port_conflicts, progress, history: history(view, service), ..service.into() }
+}
+
+/// The revisions with the images of their specs.
+fn history(view: &View, service: &Service) -> Vec<pb::Revision> {
+    let image = |version| view.spec(service.id, version).map(|spec| spec.task.container.image.clone()).unwrap_or_default();
+    let message = |revision: &Revision| pb::Revision { image: image(revision.spec_version), ..revision.into() };
+    service.history.iter().map(message).collect()
 }
 
 fn created(view: &View, id: ServiceId) -> Result<pb::Service, ApiError> {

@@ -107,6 +107,7 @@ impl From<&Revision> for pb::Revision {
             at_ms: revision.at.0,
             author: Some((&revision.author).into()),
             restores: revision.restores,
+            image: String::new(),
         }
     }
 }

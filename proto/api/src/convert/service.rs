@@ -112,6 +112,7 @@ impl From<&Service> for pb::Service {
             endpoint: Some((&service.endpoint).into()),
             port_conflicts: Vec::new(),
             progress: None,
+            updated: 0,
         }
     }
 }
