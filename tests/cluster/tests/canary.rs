@@ -1,7 +1,5 @@
 //! Updates that a user steers: a canary, a pause, a promotion, a way back, and changes that are shown before they are made.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong ends the test")]
-
 use cluster_lab::{Lab, containers};
 
 const MANAGERS: [&str; 3] = ["m1", "m2", "m3"];
