@@ -84,8 +84,6 @@ bugs! {
     VoteNotWritten,
     /// Votes are not read back after a restart.
     VoteForgotten,
-    /// That entries were taken back is not written.
-    TruncateNotWritten,
     /// A snapshot gets its name before it is synced.
     SnapshotNotSynced,
     /// A new segment does not repeat the vote of the one before.

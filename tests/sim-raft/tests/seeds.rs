@@ -3,7 +3,7 @@
 use cluster_sim_raft::{Config, Table, run};
 
 /// Seeds, two at a time.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 20;
 
 #[test]
 fn nothing_is_violated_and_every_fault_fires() {

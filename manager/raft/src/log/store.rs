@@ -243,10 +243,6 @@ impl<P: Platform> RaftLogStorage<Types<P>> for LogStore<P> {
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
-        if bug!(TruncateNotWritten) {
-            self.contents().take(Record::Truncate(last));
-            return Ok(());
-        }
         self.write(vec![Record::Truncate(last)], IOFlushed::noop())
     }
 
