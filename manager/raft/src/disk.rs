@@ -11,7 +11,7 @@ pub use directory::Directory;
 
 /// One flat directory of files. A file's name and size are durable when the call that made them returns.
 pub trait Disk: Debug + Send + Sync + 'static {
-    /// Names of all files, in order.
+    /// Names of all files, in order; they are durable when it returns, also those that a killed process gave and did not sync.
     ///
     /// # Errors
     /// Whatever the system says.

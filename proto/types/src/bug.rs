@@ -90,12 +90,14 @@ bugs! {
     SnapshotNotSynced,
     /// A new segment does not repeat the vote of the one before.
     MarksNotRepeated,
+    /// What a killed process wrote counts after the restart without a sync.
+    ReadNotSynced,
     /// A torn end of the log is not wiped.
     TornEndStays,
     /// Entries are known as committed that are not.
     CommittedTooFar,
-    /// Applying counts how often it was done.
-    ApplyNotTheSame,
+    /// A snapshot that was received is kept, and the state stays as it was.
+    SnapshotNotTaken,
 }
 
 thread_local! {

@@ -137,6 +137,22 @@ pub struct UpdateStatus {
     pub steered: Version,
 }
 
+impl UpdateStatus {
+    /// What the message adds for a reader who is told the state: `update completed` says nothing more, `update paused: why` says why.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        let word = match self.state {
+            UpdateState::Updating => "in progress",
+            UpdateState::Completed | UpdateState::RollbackCompleted => "completed",
+            UpdateState::Paused | UpdateState::RollbackPaused => "paused",
+            UpdateState::Canary | UpdateState::RollbackStarted => return &self.message,
+        };
+        let noun = if self.state.is_rollback() { "rollback " } else { "update " };
+        let said = self.message.strip_prefix(noun).unwrap_or(&self.message);
+        said.strip_prefix(word).map_or(&self.message, |rest| rest.trim_start_matches([':', ',', ' ']))
+    }
+}
+
 /// Where an update is. Swarm's states, and one for canaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -245,5 +261,18 @@ mod tests {
         assert!(Ratio(0).is_exceeded(1, 100_000));
         assert!(!Ratio(0).is_exceeded(0, 0));
         assert_eq!(Ratio(250).to_string(), "0.25");
+    }
+
+    #[test]
+    fn the_state_is_not_said_twice() {
+        let of = |state, message: &str| UpdateStatus { state, message: message.to_owned(), ..UpdateStatus::default() }.detail().to_owned();
+        assert_eq!(of(UpdateState::Completed, "update completed"), "");
+        assert_eq!(of(UpdateState::Completed, "update completed, but 1 of 4 places do not run it"), "but 1 of 4 places do not run it");
+        assert_eq!(of(UpdateState::RollbackCompleted, "rollback completed: web.1 failed"), "web.1 failed");
+        assert_eq!(of(UpdateState::Updating, "update in progress"), "");
+        assert_eq!(of(UpdateState::Updating, "update goes on: web.1 failed"), "update goes on: web.1 failed");
+        assert_eq!(of(UpdateState::Paused, "update paused: web.1 failed"), "web.1 failed");
+        assert_eq!(of(UpdateState::RollbackPaused, "paused by a user"), "by a user");
+        assert_eq!(of(UpdateState::RollbackStarted, "rolling back to revision 1"), "rolling back to revision 1");
     }
 }

@@ -134,7 +134,7 @@ fn edit(spec: &mut ServiceSpec, chance: &mut Chance) {
         0..=4 => spec.mode = ServiceMode::Replicated { replicas: chance.below(50) },
         5..=7 => spec.task.container.image = format!("web:{}", chance.below(100)),
         _ => {
-            let length = usize::try_from(chance.within(1..=4_000)).unwrap_or(1);
+            let length = usize::try_from(chance.within(1..=1_500)).unwrap_or(1);
             spec.labels.insert("note".to_owned(), "x".repeat(length));
         }
     }

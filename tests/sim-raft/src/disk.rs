@@ -89,7 +89,7 @@ impl SimDisk {
 
 impl Disk for SimDisk {
     fn names(&self) -> io::Result<Vec<String>> {
-        self.with(|plate| Ok(plate.names()))
+        self.with(Plate::names)
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {

@@ -111,10 +111,13 @@ pub(crate) async fn begin(raft: &Raft, managers: u64) {
 async fn follow(world: Arc<World>, process: Process, raft: Raft) {
     let mut server = raft.server_metrics();
     let mut data = raft.data_metrics();
+    let mut told = None;
     while process.is_alive() {
         let now = Leadership::of(&server.borrow_and_update(), &data.borrow_and_update());
         let elected = raft.is_leader();
-        world.leads(process.id, now, elected);
+        if told.replace((now, elected)) != Some((now, elected)) {
+            world.leads(process.id, now, elected);
+        }
         let (server, data) = (Box::pin(server.changed()), Box::pin(data.changed()));
         let ended = match select(server, data).await {
             futures::future::Either::Left((changed, _)) | futures::future::Either::Right((changed, _)) => changed.is_err(),

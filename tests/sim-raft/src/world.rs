@@ -192,7 +192,7 @@ impl World {
     pub(crate) fn applied(&self, manager: u64, seen: Seen) {
         let inner = &mut *self.lock();
         inner.trace.mix(seen.id.index << 8 | manager);
-        inner.trace.mix(seen.hash);
+        inner.trace.mix(seen.hash.unwrap_or_default());
         let found = inner.checks.applied(manager, seen);
         inner.found(found);
     }
@@ -219,8 +219,9 @@ impl World {
         inner.acknowledgements += 1;
         let found = inner.checks.acknowledged(id, request);
         inner.found(found);
-        let holders = inner.machines.iter().filter(|machine| crate::durable::holds(&machine.disk, id)).count() as u64;
-        if holders <= self.managers / 2 {
+        let majority = usize::try_from(self.managers / 2 + 1).unwrap_or(usize::MAX);
+        let holders = inner.machines.iter().filter(|machine| crate::durable::holds(&machine.disk, id)).take(majority).count();
+        if holders < majority {
             let text = format!("a client was told that its request is {id}, which is durable on {holders} of {} managers", self.managers);
             inner.found(Err(("I1", text)));
         }

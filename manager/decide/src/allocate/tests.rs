@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cluster_state::Holder;
 use cluster_types::*;
 
 use crate::testbed::{self, Testbed, attachment, host_port, ingress_port, node_id, service_id, spec};

@@ -68,6 +68,7 @@ impl Directory {
 
 impl Disk for Directory {
     fn names(&self) -> io::Result<Vec<String>> {
+        self.sync()?;
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             if let Ok(name) = entry?.file_name().into_string() {

@@ -82,6 +82,16 @@ async fn what_was_acknowledged_survives_a_cut_at_every_byte_after_it() {
 }
 
 #[tokio::test]
+async fn what_a_killed_process_wrote_is_synced_before_it_counts() {
+    let (disk, _) = written(3).await;
+    let before = disk.syncs();
+    open(&disk).expect("a sound log").stop();
+    assert!(disk.syncs() > before, "what was read may be in the system's memory only");
+    disk.fail_syncs(true);
+    assert!(matches!(open(&disk).err(), Some(LogError::Io { .. })));
+}
+
+#[tokio::test]
 async fn a_flipped_bit_before_the_last_frame_stops_the_manager() {
     let (disk, _) = written(12).await;
     let frames = disk.frames();

@@ -117,8 +117,11 @@ impl Plate {
         }
     }
 
-    pub(super) fn names(&self) -> Vec<String> {
-        self.seen.keys().cloned().collect()
+    /// Makes names durable, as the trait promises.
+    pub(super) fn names(&mut self) -> io::Result<Vec<String>> {
+        self.burn()?;
+        self.durable.clone_from(&self.seen);
+        Ok(self.seen.keys().cloned().collect())
     }
 
     pub(super) fn find(&self, name: &str) -> io::Result<usize> {

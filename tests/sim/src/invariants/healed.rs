@@ -77,9 +77,17 @@ fn as_wanted(view: &View, service: &Service) -> Found {
     }
     let moves = wanted.iter().filter(|task| finds_no_room(view, task, &wanted)).count();
     if wanted.len() > places.len() + moves && !held {
-        return Err(format!("service {name} has {} tasks in {} places", wanted.len(), places.len()));
+        let words = wanted.iter().map(|task| in_words(view, task)).collect::<Vec<_>>().join(", ");
+        return Err(format!("service {name} has {} tasks in {} places: {words}", wanted.len(), places.len()));
     }
     wanted.into_iter().filter(|task| !is_closed(view, task)).try_for_each(|task| as_it_should(service, task, held))
+}
+
+fn in_words(view: &View, task: &Task) -> String {
+    let node = task.node.and_then(|node| view.node(node)).map_or("no node", |node| &node.description.hostname);
+    let (state, error) = (task.status.state, task.status.error.as_deref().unwrap_or_default());
+    let leaves = if task.relocate { " and leaves it" } else { "" };
+    format!("{}.{} {state} {error} on {node}{leaves}", task.id.short(), task.slot)
 }
 
 /// A job that goes on has tasks at work, no more than it may.

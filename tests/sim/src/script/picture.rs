@@ -108,6 +108,6 @@ fn describe_job(view: &View, service: &Service) -> Option<String> {
 
 fn describe_update(service: &Service) -> Option<String> {
     let update = service.update.as_ref()?;
-    let message = if update.message.is_empty() { String::new() } else { format!(": {}", update.message) };
-    Some(format!("{}: update {}{message}", service.spec.name, update.state.word()))
+    let detail = if update.detail().is_empty() { String::new() } else { format!(": {}", update.detail()) };
+    Some(format!("{}: update {}{detail}", service.spec.name, update.state.word()))
 }

@@ -127,6 +127,10 @@ proptest! {
         prop_assert!(sent <= view.task_count());
         bed.remove(ObjectKey::Service(web));
         turn(&mut bed);
+        let is_unheard = |task: &std::sync::Arc<Task>| task.node == Some(node_id(2)) && task.desired == DesiredState::Remove;
+        prop_assert!(bed.view().tasks().all(is_unheard), "only what may run on the node that is down: {:?}", bed.view().tasks().collect::<Vec<_>>());
+        bed.set_node(2, NodeState::Ready);
+        turn(&mut bed);
         prop_assert_eq!(bed.view().task_count(), 0, "a removed service leaves tasks: {:?}", bed.view().tasks().collect::<Vec<_>>());
         prop_assert!(reap::reap(&bed.view()).is_empty());
     }
