@@ -3,22 +3,29 @@
 //!
 //! Whether the node still has an instance is not judged here: a machine may lose one at any time, and enforce then takes the task away.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cluster_types::{Event, EventKind, GenericGrant, NodeId, Object, ObjectKey, Rejection, Task, TaskId, TaskState};
 use imbl::OrdMap;
 
 use crate::State;
 
+/// The instances of one node that are in use: by kind, then name, with the task that has each.
+pub type Instances = BTreeMap<String, BTreeMap<String, TaskId>>;
+
 /// An instance: its node, kind and name.
 pub(crate) type Instance = (NodeId, String, String);
 
-/// All instances that are in use.
+/// All instances that are in use. Those of a node are shared with whoever looks at them: a pass that places one task reads those of every
+/// node, and changes those of one. Nothing empty is kept.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Generics(OrdMap<Instance, TaskId>);
+pub(crate) struct Generics(OrdMap<NodeId, Arc<Instances>>);
 
 impl Generics {
-    /// What is in use, by node: kind and name, in order.
-    pub(crate) fn in_use(&self) -> impl Iterator<Item = (NodeId, (&str, &str))> {
-        self.0.keys().map(|(node, kind, name)| (*node, (kind.as_str(), name.as_str())))
+    /// What is in use, by node.
+    pub(crate) fn in_use(&self) -> impl Iterator<Item = (NodeId, &Arc<Instances>)> {
+        self.0.iter().map(|(node, instances)| (*node, instances))
     }
 
     /// Takes an event in. What goes is given back before what comes is taken.
@@ -28,20 +35,43 @@ impl Generics {
         if before == after {
             return;
         }
-        for (instance, _) in &before {
-            self.0.remove(instance);
-        }
-        self.0.extend(after);
+        before.iter().for_each(|(instance, _)| self.give_back(instance));
+        self.extend(after);
     }
 
     /// An object of a snapshot.
     pub(crate) fn restore(&mut self, object: &Object) {
-        self.0.extend(held(object));
+        self.extend(held(object));
     }
 
     /// How many are in use.
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.values().flat_map(|instances| instances.values()).map(BTreeMap::len).sum()
+    }
+
+    /// The task that has an instance.
+    fn holder(&self, node: NodeId, kind: &str, name: &str) -> Option<TaskId> {
+        self.0.get(&node)?.get(kind)?.get(name).copied()
+    }
+
+    fn extend(&mut self, taken: Vec<(Instance, TaskId)>) {
+        for ((node, kind, name), task) in taken {
+            Arc::make_mut(self.0.entry(node).or_default()).entry(kind).or_default().insert(name, task);
+        }
+    }
+
+    fn give_back(&mut self, (node, kind, name): &Instance) {
+        let Some(shared) = self.0.get_mut(node) else { return };
+        let instances = Arc::make_mut(shared);
+        if let Some(names) = instances.get_mut(kind) {
+            names.remove(name);
+            if names.is_empty() {
+                instances.remove(kind);
+            }
+        }
+        if instances.is_empty() {
+            self.0.remove(node);
+        }
     }
 }
 
@@ -71,8 +101,8 @@ impl State {
                 if names[..place].contains(name) {
                     return refuse(format!("{kind} {name} is named twice"));
                 }
-                let holder = self.generics.0.get(&(node, kind.clone(), name.clone()));
-                if let Some(holder) = holder.filter(|holder| **holder != id) {
+                let holder = self.generics.holder(node, kind, name);
+                if let Some(holder) = holder.filter(|holder| *holder != id) {
                     return refuse(format!("{kind} {name} of node {node} is in use by task {holder}"));
                 }
             }

@@ -24,6 +24,7 @@ mod tests;
 mod view;
 
 pub use addresses::Holder;
+pub use generic::Instances;
 pub use loads::Load;
 pub use requests::REQUESTS_KEPT;
 pub use snapshot::{DecodeError, spec_bytes};

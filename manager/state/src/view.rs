@@ -8,7 +8,7 @@ use cluster_types::{
     Version,
 };
 
-use crate::{Holder, Load, State};
+use crate::{Holder, Instances, Load, State};
 
 /// The state as it was at [`View::index`]. All iteration is in a fixed order.
 #[derive(Debug, Clone, Default)]
@@ -195,8 +195,8 @@ impl View {
         self.state.loads.ports()
     }
 
-    /// The generic resources in use: by node, then kind and instance.
-    pub fn generic_in_use(&self) -> impl Iterator<Item = (NodeId, (&str, &str))> {
+    /// The nodes of whose generic resources some are in use, by id, with these.
+    pub fn generic_in_use(&self) -> impl Iterator<Item = (NodeId, &Arc<Instances>)> {
         self.state.generics.in_use()
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use cluster_types::{Affinity, AffinityTarget, ServiceId};
+use cluster_types::{Affinity, AffinityTarget, Constraint, ServiceId};
 
 use super::fleet::Fleet;
 use crate::constraint;
@@ -31,7 +31,7 @@ pub(super) enum Company {
 impl Affinities {
     /// `company` knows the services by their names and ids.
     pub(super) fn of(fleet: &Fleet, wishes: &[Affinity], company: impl Fn(&str) -> Company) -> Self {
-        let mut sums = Self::default();
+        let (mut sums, mut of_nodes) = (Self::default(), Vec::new());
         if !wishes.is_empty() {
             sums.fixed = vec![0; fleet.rooms.len()];
         }
@@ -40,14 +40,22 @@ impl Affinities {
             match &wish.target {
                 AffinityTarget::With(service) => sums.add_company(weight, company(service)),
                 AffinityTarget::Without(service) => sums.add_company(-weight, company(service)),
-                AffinityTarget::Node(constraint) => {
-                    for (sum, room) in sums.fixed.iter_mut().zip(&fleet.rooms) {
-                        *sum += if constraint::holds(&room.node, constraint) { weight } else { 0 };
-                    }
-                }
+                AffinityTarget::Node(constraint) => of_nodes.push((weight, constraint)),
             }
         }
+        sums.add_nodes(fleet, &of_nodes);
         sums
+    }
+
+    /// Node by node: what a node says of itself is far away in memory, so it is looked at once.
+    fn add_nodes(&mut self, fleet: &Fleet, wishes: &[(i32, &Constraint)]) {
+        if wishes.is_empty() {
+            return;
+        }
+        for (sum, room) in self.fixed.iter_mut().zip(&fleet.rooms) {
+            *sum +=
+                wishes.iter().filter(|(_, constraint)| constraint::holds(&room.node, constraint)).map(|(weight, _)| weight).sum::<i32>();
+        }
     }
 
     fn add_company(&mut self, weight: i32, company: Company) {

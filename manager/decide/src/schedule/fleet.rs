@@ -63,8 +63,8 @@ impl Fleet {
         self.knows_generic = true;
         let mut taken = Ascending::new(draft.view.generic_in_use());
         for room in &mut self.rooms {
-            while let Some((kind, name)) = taken.get(&room.node.id) {
-                room.generic.add(kind, name);
+            if let Some(instances) = taken.get(&room.node.id) {
+                room.generic = Taken::Known(Arc::clone(instances));
             }
         }
     }

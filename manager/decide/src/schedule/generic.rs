@@ -4,12 +4,22 @@
 //! are, so a task keeps the one that it has when the count shrinks below it. Called by the fleet and by enforce.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use cluster_state::Instances;
 use cluster_types::{GenericGrant, GenericNeeds, GenericPool, GenericPools};
 
-/// What tasks have of a node, by kind.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Taken(BTreeMap<String, BTreeSet<String>>);
+/// What tasks have of a node, by kind. A pass reads that of every node and changes that of a few, so it copies only these.
+#[derive(Debug, Clone)]
+pub(super) enum Taken {
+    /// As the state has it.
+    Known(Arc<Instances>),
+    /// A copy of it that this pass changed.
+    Changed(Names),
+}
+
+/// The names of instances, by kind.
+type Names = BTreeMap<String, BTreeSet<String>>;
 
 /// A kind of which there is too little.
 pub(super) struct Lack {
@@ -18,18 +28,21 @@ pub(super) struct Lack {
     pub(super) free: u64,
 }
 
-impl Taken {
-    /// A task has an instance.
-    pub(super) fn add(&mut self, kind: &str, name: &str) {
-        self.0.entry(kind.to_owned()).or_default().insert(name.to_owned());
+impl Default for Taken {
+    fn default() -> Self {
+        Self::Changed(Names::new())
     }
+}
 
+impl Taken {
     /// A task gives back what it was granted.
     pub(super) fn give_back(&mut self, grant: &GenericGrant) {
         for (kind, names) in grant {
-            if let Some(taken) = self.0.get_mut(kind) {
-                taken.retain(|name| !names.contains(name));
-            }
+            self.change(|taken| {
+                if let Some(taken) = taken.get_mut(kind) {
+                    taken.retain(|name| !names.contains(name));
+                }
+            });
         }
     }
 
@@ -42,10 +55,9 @@ impl Taken {
 
     /// How many instances of a kind are free.
     pub(super) fn free(&self, kind: &str, pool: &GenericPool) -> u64 {
-        let taken = self.0.get(kind);
         match pool {
-            GenericPool::Count(count) => count.saturating_sub(taken.map_or(0, |taken| taken.len() as u64)),
-            GenericPool::Named(names) => names.iter().filter(|name| !has(taken, name)).count() as u64,
+            GenericPool::Count(count) => count.saturating_sub(self.count(kind) as u64),
+            GenericPool::Named(names) => names.iter().filter(|name| !self.has(kind, name)).count() as u64,
         }
     }
 
@@ -53,23 +65,42 @@ impl Taken {
     pub(super) fn take(&mut self, pools: &GenericPools, needs: &GenericNeeds) -> GenericGrant {
         let mut grant = GenericGrant::new();
         for (kind, count) in needs {
-            let (taken, count) = (self.0.get(kind), usize::try_from(*count).unwrap_or(usize::MAX));
+            let count = usize::try_from(*count).unwrap_or(usize::MAX);
+            let is_free = |name: &String| !self.has(kind, name);
             let names: Vec<String> = match pools.get(kind) {
                 None => Vec::new(),
-                Some(GenericPool::Count(_)) => {
-                    (0_u64..).map(|name| name.to_string()).filter(|name| !has(taken, name)).take(count).collect()
-                }
-                Some(GenericPool::Named(names)) => names.iter().filter(|name| !has(taken, name)).take(count).cloned().collect(),
+                Some(GenericPool::Count(_)) => (0_u64..).map(|name| name.to_string()).filter(is_free).take(count).collect(),
+                Some(GenericPool::Named(names)) => names.iter().filter(|name| is_free(name)).take(count).cloned().collect(),
             };
-            names.iter().for_each(|name| self.add(kind, name));
+            self.change(|taken| taken.entry(kind.clone()).or_default().extend(names.iter().cloned()));
             grant.insert(kind.clone(), names);
         }
         grant
     }
-}
 
-fn has(taken: Option<&BTreeSet<String>>, name: &str) -> bool {
-    taken.is_some_and(|taken| taken.contains(name))
+    fn count(&self, kind: &str) -> usize {
+        match self {
+            Self::Known(taken) => taken.get(kind).map_or(0, BTreeMap::len),
+            Self::Changed(taken) => taken.get(kind).map_or(0, BTreeSet::len),
+        }
+    }
+
+    fn has(&self, kind: &str, name: &str) -> bool {
+        match self {
+            Self::Known(taken) => taken.get(kind).is_some_and(|names| names.contains_key(name)),
+            Self::Changed(taken) => taken.get(kind).is_some_and(|names| names.contains(name)),
+        }
+    }
+
+    /// Edits the copy of this pass, which is made at the first edit.
+    fn change(&mut self, edit: impl FnOnce(&mut Names)) {
+        let mut names = match std::mem::take(self) {
+            Self::Known(taken) => taken.iter().map(|(kind, names)| (kind.clone(), names.keys().cloned().collect())).collect(),
+            Self::Changed(names) => names,
+        };
+        edit(&mut names);
+        *self = Self::Changed(names);
+    }
 }
 
 /// What the tasks of a node may keep of what they were given, the first of them first.
@@ -94,6 +125,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use cluster_types::TaskId;
+
     use super::*;
 
     fn named(names: &[&str]) -> GenericPool {
@@ -115,6 +148,21 @@ mod tests {
         taken.give_back(&grant("gpu", &["a"]));
         assert!(taken.lack(&pools, &needs).is_none());
         assert_eq!(taken.take(&pools, &needs), grant("gpu", &["a", "c"]));
+    }
+
+    #[test]
+    fn what_the_state_knows_is_copied_before_it_is_changed() {
+        let instances = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), TaskId::from_bits(7))).collect();
+        let known = Arc::new(Instances::from([("gpu".to_owned(), instances(&["a", "c"]))]));
+        let pools = GenericPools::from([("gpu".to_owned(), named(&["a", "b", "c", "d"])), ("seat".to_owned(), GenericPool::Count(1))]);
+        let mut taken = Taken::Known(Arc::clone(&known));
+        assert_eq!(["gpu", "seat"].map(|kind| taken.free(kind, &pools[kind])), [2, 1]);
+        let mut before = taken.clone();
+        before.give_back(&grant("gpu", &["a"]));
+        assert_eq!(before.free("gpu", &pools["gpu"]), 3);
+        assert_eq!(taken.take(&pools, &GenericNeeds::from([("gpu".to_owned(), 1)])), grant("gpu", &["b"]));
+        assert_eq!(taken.free("gpu", &pools["gpu"]), 1);
+        assert_eq!(known["gpu"], instances(&["a", "c"]), "others see it too");
     }
 
     #[test]

@@ -477,8 +477,11 @@ fn an_instance_of_a_generic_resource_is_given_once_until_its_task_ends() {
     assert_eq!(assign(&mut state, 100, 1, &["a", "b"]), Ok(()));
     assert!(is_refused(&assign(&mut state, 2, 1, &["b"])), "it is in use");
     assert_eq!(assign(&mut state, 2, 1, &["c"]), Ok(()));
-    let in_use =
-        |state: &State| -> Vec<String> { state.view().generic_in_use().map(|(_, (kind, name))| format!("{kind}={name}")).collect() };
+    let in_use = |state: &State| -> Vec<String> {
+        let view = state.view();
+        let kinds = view.generic_in_use().flat_map(|(_, instances)| instances.iter());
+        kinds.flat_map(|(kind, names)| names.keys().map(move |name| format!("{kind}={name}"))).collect()
+    };
     assert_eq!(in_use(&state), ["gpu=a", "gpu=b", "gpu=c"]);
     step(&mut state, report(TaskState::Failed)).unwrap();
     assert_eq!(in_use(&state), ["gpu=c"]);
