@@ -139,12 +139,12 @@ impl Watch {
         self.judge("I10", capacity::follow(applied, &view));
         let found = self.updates.follow(applied, &view);
         self.judge("I11", found);
-        self.judge("jobs", jobs::follow(applied, entry, &view));
     }
 
     /// A leader's pass decided, on this view.
-    pub(crate) fn decided(&mut self, view: &View, plan: &Plan) {
+    pub(crate) fn decided(&mut self, view: &View, plan: &Plan, now: Timestamp) {
         self.judge("failures", verdicts::judge(view, plan));
+        self.judge("jobs", jobs::judge(view, plan, now));
     }
 
     /// A client heard that its request is done, by the entry at an index.

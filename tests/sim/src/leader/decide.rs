@@ -65,7 +65,7 @@ impl Manager {
         let plan = pass(&view, now, seed, &dirty, &presence);
         context.trace.mix(plan.changes.len() as u64);
         context.watch.passes += 1;
-        context.watch.decided(&view, &plan);
+        context.watch.decided(&view, &plan, now);
         for note in &plan.notes {
             context.trace.say(context.now, &format!("plan: {}: {}", note.about, note.text));
         }
