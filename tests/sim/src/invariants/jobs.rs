@@ -21,7 +21,10 @@ pub(super) fn judge(view: &View, plan: &Plan, now: Timestamp) -> Found {
         }
         let here = |other: &&Arc<Task>| task.slot != 0 || other.node == task.node;
         let mut others = view.tasks_of_slot(task.service, task.slot).filter(here);
-        if let Some(other) = others.find(|other| may_run(other, now, view)) {
+        // A node that is called down by this plan is no longer waited for.
+        let is_judged =
+            |other: &Task| plan.changes.iter().any(|change| matches!(change, Change::Node(node, _) if other.node == Some(*node)));
+        if let Some(other) = others.find(|other| may_run(other, now, view) && !is_judged(other)) {
             let (new, old) = (task.id.short(), other.id.short());
             return Err(format!("job task {new} of run {} begins beside {old} of run {}", task.iteration, other.iteration));
         }
