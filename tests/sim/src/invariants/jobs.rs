@@ -1,5 +1,5 @@
-//! Of our own: a place of a job gets no task while another of its tasks may still run there: of this run, or of one that was replaced. Judged
-//! by what the leader's pass saw: a node that was down then may be back when the plan is applied.
+//! Of our own: a run of a job begins in no place while a task of the run before may still work there. Judged by what the leader's pass saw: a
+//! node that was down then may be back when the plan is applied.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,15 @@ pub(super) fn judge(view: &View, plan: &Plan, now: Timestamp) -> Found {
             continue;
         }
         let here = |other: &&Arc<Task>| task.slot != 0 || other.node == task.node;
-        let mut others = view.tasks_of_slot(task.service, task.slot).filter(here);
+        let others = || view.tasks_of_slot(task.service, task.slot).filter(here);
+        // What a node that was lost has when it comes back was waited for, if at all, by the run's first task of the place.
+        if others().any(|other| other.iteration == task.iteration) {
+            continue;
+        }
         // A node that is called down by this plan is no longer waited for.
         let is_judged =
             |other: &Task| plan.changes.iter().any(|change| matches!(change, Change::Node(node, _) if other.node == Some(*node)));
-        if let Some(other) = others.find(|other| may_run(other, now, view) && !is_judged(other)) {
+        if let Some(other) = others().find(|other| may_run(other, now, view) && !is_judged(other)) {
             let (new, old) = (task.id.short(), other.id.short());
             return Err(format!("job task {new} of run {} begins beside {old} of run {}", task.iteration, other.iteration));
         }
