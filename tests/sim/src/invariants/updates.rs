@@ -1,11 +1,13 @@
 //! I11: an update takes on no more places at a time than it may, whoever leads: places whose healthy task it stopped, and that have no running
-//! task of the new spec yet. So the service never has fewer running tasks than its replicas less those. Jobs have no rolling update: another
-//! spec ends the run of a job as a whole, and begins the next.
+//! task of the new spec yet. So the service never has fewer running tasks than its replicas less those. A place whose failure was borne is none
+//! of them, and past the progress deadline each that was waited for has failed: a leader tells by its own clock when that is. Jobs have no
+//! rolling update: another spec ends the run of a job as a whole, and begins the next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cluster_state::{Applied, View};
-use cluster_types::{Availability, EventKind, NodeId, NodeState, Object, ServiceId, Task, TaskState};
+use cluster_types::{Availability, EventKind, NodeId, NodeState, Object, Service, ServiceId, Task, TaskState, Timestamp};
 
 use super::Found;
 
@@ -29,7 +31,10 @@ impl Updates {
                     services.insert(task.service);
                     self.look_at(task, event.before.as_ref(), event.kind, view);
                 }
-                Object::Service(service) => drop(services.insert(service.id)),
+                Object::Service(service) => {
+                    services.insert(service.id);
+                    self.give_up(service, event.before.as_ref(), view);
+                }
                 Object::Cluster(_) | Object::Node(_) | Object::Network(_) => {}
             }
         }
@@ -47,6 +52,22 @@ impl Updates {
         }
     }
 
+    /// Only what was waited for at that moment is given up: places with a task of the update, or on a closed node, with one that it overtook.
+    fn give_up(&mut self, service: &Service, before: Option<&Object>, view: &View) {
+        let given_up = |service: &Service| service.update.as_ref().map(|update| update.given_up).unwrap_or_default();
+        let was_given_up = matches!(before, Some(Object::Service(before)) if given_up(before) == given_up(service));
+        if was_given_up || given_up(service) == Timestamp::default() {
+            return;
+        }
+        let is_of_update = is_of_update(service, view);
+        let is_closed = |node: NodeId| view.node(node).is_none_or(|node| !node.takes_tasks());
+        let Some(taken) = self.taken.get_mut(&service.id) else { return };
+        taken.retain(|(slot, node)| {
+            let is_waited_for = |task: &Task| is_of_update(task) || node.is_some_and(is_closed);
+            !wanted(view, service.id, (*slot, *node)).any(|task| is_waited_for(task))
+        });
+    }
+
     fn judge(&mut self, id: ServiceId, view: &View) -> Found {
         let Some(taken) = self.taken.get_mut(&id) else { return Ok(()) };
         let Some(service) = view.service(id) else {
@@ -56,13 +77,10 @@ impl Updates {
         };
         // A place is done when a task runs there that is to go on, or one of the update failed, which was borne, also before the service was
         // scaled or the like; it is none any more when nothing is wanted there.
-        let base = service.update.as_ref().map_or(service.spec_version, |update| update.base);
-        let is_alike = |task: &Task| view.spec_of(task).is_some_and(|spec| spec.task.container == service.spec.task.container);
-        let is_of_update = |task: &Task| task.spec_version == service.spec_version || (task.spec_version > base && is_alike(task));
+        let is_of_update = is_of_update(service, view);
         taken.retain(|(slot, node)| {
-            let here = |task: &&std::sync::Arc<Task>| task.is_wanted() && (*slot != 0 || task.node == *node);
-            let mut wanted = view.tasks_of_slot(id, *slot).filter(here).peekable();
-            let tried = |task: &std::sync::Arc<Task>| {
+            let mut wanted = wanted(view, id, (*slot, *node)).peekable();
+            let tried = |task: &Arc<Task>| {
                 let fails = matches!(task.status.state, TaskState::Failed | TaskState::Rejected | TaskState::Complete);
                 fails && (*slot != 0 || task.node == *node) && is_of_update(task)
             };
@@ -83,6 +101,18 @@ impl Updates {
         }
         Ok(())
     }
+}
+
+/// The tasks of a place that are wanted.
+fn wanted(view: &View, service: ServiceId, (slot, node): Place) -> impl Iterator<Item = &Arc<Task>> {
+    view.tasks_of_slot(service, slot).filter(move |task| task.is_wanted() && (slot != 0 || task.node == node))
+}
+
+/// Whether a task is of the update that is under way, or was the last.
+fn is_of_update(service: &Service, view: &View) -> impl Fn(&Task) -> bool {
+    let base = service.update.as_ref().map_or(service.spec_version, |update| update.base);
+    let is_alike = |task: &Task| view.spec_of(task).is_some_and(|spec| spec.task.container == service.spec.task.container);
+    move |task| task.spec_version == service.spec_version || (task.spec_version > base && is_alike(task))
 }
 
 /// Whether nothing but an update stops what runs on the task's node.
