@@ -280,9 +280,10 @@ fn help_of_a_verb_lists_its_flags() {
                                unix:///run/cluster/api.sock] [env: CLUSTER_HOST=]
       -m, --message <TEXT>     Why, for the service's history
           --dry-run            Say what would change and where tasks would be placed; change nothing
-          --check-version <N>  Only if the service still has this version, as --dry-run prints it
+          --format <FORMAT>    How to print what --dry-run says: table or json [env: CLUSTER_FORMAT=]
           --identity <DIR>     Data directory of the daemon whose certificate is shown to a manager [default:
                                /var/lib/cluster] [env: CLUSTER_IDENTITY=]
+          --check-version <N>  Only if the service still has this version, as --dry-run prints it
       -h, --help               Print help
       -V, --version            Print version
 

@@ -132,24 +132,31 @@ impl Manager {
         self.replicate(context);
     }
 
-    /// A snapshot of the leader.
+    /// A snapshot of the leader. One that comes late may say less than the log here, whose tail was acknowledged and must stay.
     pub(super) fn install(&mut self, leader: usize, (index, term): (u64, u64), snapshot: &[u8], context: &mut Context) {
-        if index > self.commit {
-            match State::decode(snapshot) {
-                Ok(state) => {
-                    context.say(&format!("manager {} takes a snapshot at {index}", self.id));
-                    context.watch.installed(index, &state);
-                    self.disk.log.reset(index, term);
-                    self.disk.snapshot = state.clone();
-                    self.disk.encoded = None;
-                    self.nodes = state.view().node_count();
-                    (self.state, self.applied, self.commit, self.verified) = (state, index, index, index);
-                }
-                Err(error) => context.watch.fail("I1", format!("a snapshot cannot be read: {error}")),
-            }
+        if index > self.commit && self.disk.log.term_at(index) == Some(term) {
+            self.verified = self.verified.max(index);
+            self.commit_upto(index, context);
+        } else if index > self.commit {
+            self.replace_state((index, term), snapshot, context);
         }
         self.verified = self.verified.max(self.commit);
         self.acknowledge(leader, context);
+    }
+
+    fn replace_state(&mut self, (index, term): (u64, u64), snapshot: &[u8], context: &mut Context) {
+        match State::decode(snapshot) {
+            Ok(state) => {
+                context.say(&format!("manager {} takes a snapshot at {index}", self.id));
+                context.watch.installed(index, &state);
+                self.disk.log.reset(index, term);
+                self.disk.snapshot = state.clone();
+                self.disk.encoded = None;
+                self.nodes = state.view().node_count();
+                (self.state, self.applied, self.commit, self.verified) = (state, index, index, index);
+            }
+            Err(error) => context.watch.fail("I1", format!("a snapshot cannot be read: {error}")),
+        }
     }
 
     /// Whether a majority was heard lately.
