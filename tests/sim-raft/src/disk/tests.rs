@@ -1,3 +1,5 @@
+//! What a power cut leaves of a simulated disk.
+
 use super::*;
 
 fn disk() -> SimDisk {
