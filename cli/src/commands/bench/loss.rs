@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use cluster_api::pb;
-use cluster_types::{ContainerSpec, NodeId, NodeState, ServiceMode, ServiceSpec, TaskSpec, TaskState};
+use cluster_types::{ContainerSpec, NodeId, NodeState, Placement, ServiceMode, ServiceSpec, TaskSpec, TaskState};
 use serde_json::json;
 
 use super::failed;
@@ -65,7 +65,14 @@ impl Loss {
     fn service(&self, name: &str) -> ServiceSpec {
         let container = ContainerSpec { image: self.image.clone(), ..ContainerSpec::default() };
         let mode = ServiceMode::Replicated { replicas: self.replicas };
-        ServiceSpec { name: name.to_owned(), task: TaskSpec { container, ..TaskSpec::default() }, mode, ..ServiceSpec::default() }
+        // The node that came back gets tasks again by itself.
+        let placement = Placement { auto_rebalance: true, ..Placement::default() };
+        ServiceSpec {
+            name: name.to_owned(),
+            task: TaskSpec { container, placement, ..TaskSpec::default() },
+            mode,
+            ..ServiceSpec::default()
+        }
     }
 
     async fn rounds(&self, client: &Client, name: &str, node: NodeId) -> Result<Vec<Duration>, Failure> {
@@ -82,8 +89,6 @@ impl Loss {
             times.push(cut.elapsed());
             shell(&self.heal)?;
             self.until("the node is back", async || Ok(client.node(&self.node).await?.node.status.state == NodeState::Ready)).await?;
-            let request = pb::RebalanceRequest { service: name.to_owned(), dry_run: false, request_id: request_id() };
-            answer(client.control().rebalance(request)).await?;
         }
         Ok(times)
     }
