@@ -23,7 +23,7 @@ pub(super) fn verdict(service: &ServiceView, goal: &Goal, step: &Step, elapsed: 
     job.ended?;
     let count = (step.running, step.goal);
     Some(if step.running < step.goal {
-        Verdict::Cannot(summary::failing(&goal.name, count, &step.ended))
+        Verdict::Cannot(summary::run_failed(&goal.name, count, &step.ended))
     } else {
         Verdict::Ended(format!("{} has completed {1}/{1} after {2}", goal.name, step.goal, age::took(elapsed)), None)
     })

@@ -108,12 +108,19 @@ pub(super) fn unplaceable(name: &str, (running, goal): (u64, u64), reasons: &[St
         .note("The change stays: the tasks start as soon as a node can take them.")
 }
 
-/// The tasks end.
-pub(super) fn failing(name: &str, (running, goal): (u64, u64), ended: &[String]) -> Failure {
+/// The tasks end, and others follow.
+pub(super) fn failing(name: &str, count: (u64, u64), ended: &[String]) -> Failure {
+    ending(name, count, ended).note("The change stays, and the managers go on trying.")
+}
+
+/// The run of a job is over, and not all of its tasks completed.
+pub(super) fn run_failed(name: &str, count: (u64, u64), ended: &[String]) -> Failure {
+    ending(name, count, ended).note(format!("The run is over. Run it again: cluster service restart {name}"))
+}
+
+fn ending(name: &str, (running, goal): (u64, u64), ended: &[String]) -> Failure {
     let failure = Failure::new("E0301", format!("{name} is at {running}/{goal}: its tasks fail")).exit(Exit::Tasks);
-    causes(failure, ended)
-        .fix(format!("see what they wrote: cluster service logs {name}     and all of them: cluster service ps {name}"))
-        .note("The change stays, and the managers go on trying.")
+    causes(failure, ended).fix(format!("see what they wrote: cluster service logs {name}     and all of them: cluster service ps {name}"))
 }
 
 /// The line when an update comes into another state; none for what the count says.

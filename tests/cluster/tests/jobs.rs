@@ -83,6 +83,7 @@ fn jobs_fail_run_everywhere_and_by_the_clock() {
     let failed = lab.ask("m1", &job("bad", &tries, "echo try >>/shared/bad; echo no luck; exit 3"));
     assert_eq!(failed.code, 7, "{}{}", failed.out, failed.err);
     assert!(failed.err.contains("exit code 3") && failed.err.contains("no luck"), "{}", failed.err);
+    assert!(failed.err.contains("cluster service restart bad"), "{}", failed.err);
     assert_eq!(shared.lines("bad")["try"], 3, "once, and two restarts");
 
     lab.must("m1", &job("each", &["--mode", "global-job", "--mount", &mount], "cat /etc/hostname >>/shared/each"));
