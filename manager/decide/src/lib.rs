@@ -30,6 +30,7 @@ mod restart;
 mod rollout;
 pub mod schedule;
 mod slots;
+mod stopping;
 pub mod validate;
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use cluster_types::{Steady, Timestamp};
 pub trait Clock: Send + Sync + 'static {
     /// Time for stamps and decisions: never goes back, never jumps.
     fn now(&self) -> Timestamp;
+    /// Goes on from a time that another manager has stamped, when that is later: time of the cluster does not go back with a change of leader.
+    fn reach(&self, at: Timestamp);
     /// The wall clock, for certificates.
     fn wall(&self) -> Timestamp;
 }
@@ -32,6 +34,10 @@ impl Clock for SystemClock {
         let before = std::mem::replace(&mut last.1, Instant::now());
         let passed = last.1.duration_since(before);
         last.0.follow(passed, wall())
+    }
+
+    fn reach(&self, at: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.reach(at);
     }
 
     fn wall(&self) -> Timestamp {

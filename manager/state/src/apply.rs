@@ -26,7 +26,7 @@ impl State {
         if stamp.index <= self.index {
             return Applied { index: stamp.index, outcomes: Vec::new(), events: Vec::new() };
         }
-        self.index = stamp.index;
+        (self.index, self.time) = (stamp.index, stamp.at);
         if let Some(outcomes) = self.requests.get(entry.request) {
             return Applied { index: stamp.index, outcomes: outcomes.clone(), events: Vec::new() };
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cluster_types::{
     Author, Cluster, Endpoint, JobStatus, Meta, Network, Node, Object, RequestId, Revision, Service, ServiceId, ServiceSpec, Task,
-    UpdateStatus, Version,
+    Timestamp, UpdateStatus, Version,
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,8 @@ pub enum DecodeError {
 #[derive(Serialize, Deserialize)]
 struct Saved {
     index: Version,
+    #[serde(default)]
+    time: Timestamp,
     clusters: Vec<Arc<Cluster>>,
     nodes: Vec<Arc<Node>>,
     revisions: Vec<SavedRevision>,
@@ -134,6 +136,7 @@ impl State {
         };
         Saved {
             index: self.index,
+            time: self.time,
             clusters: self.clusters.rows().cloned().collect(),
             nodes: self.nodes.rows().cloned().collect(),
             revisions: self.revisions.iter().map(revision).collect(),
@@ -145,7 +148,7 @@ impl State {
     }
 
     fn restore(saved: Saved) -> Result<Self, DecodeError> {
-        let mut state = Self { index: saved.index, ..Self::new() };
+        let mut state = Self { index: saved.index, time: saved.time, ..Self::new() };
         saved.revisions.iter().for_each(|revision| state.revisions.add((revision.service, revision.version), &revision.spec));
         for service in saved.services {
             let service = Arc::new(service.with_spec(&state)?);

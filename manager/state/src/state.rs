@@ -1,6 +1,6 @@
 //! The state itself and what applying an entry gives back. How entries change it is in [`crate::apply`].
 
-use cluster_types::{Cluster, Event, Network, Node, Rejection, Service, Task, Version};
+use cluster_types::{Cluster, Event, Network, Node, Rejection, Service, Task, Timestamp, Version};
 
 use crate::View;
 use crate::addresses::Addresses;
@@ -14,6 +14,7 @@ use crate::table::Table;
 #[derive(Debug, Clone, Default)]
 pub struct State {
     pub(crate) index: Version,
+    pub(crate) time: Timestamp,
     pub(crate) clusters: Table<Cluster>,
     pub(crate) nodes: Table<Node>,
     pub(crate) services: Table<Service>,

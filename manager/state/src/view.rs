@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cluster_types::{
     Cluster, Network, NetworkId, Node, NodeId, Protocol, Rejection, RequestId, Service, ServiceId, ServiceSpec, Subnet, Task, TaskId,
-    Version,
+    Timestamp, Version,
 };
 
 use crate::{Holder, Instances, Load, State};
@@ -25,6 +25,12 @@ impl View {
     #[must_use]
     pub fn index(&self) -> Version {
         self.state.index
+    }
+
+    /// The stamp of that entry: the time that its leader counted on.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.state.time
     }
 
     /// The cluster; none before `init`.

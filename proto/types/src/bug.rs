@@ -27,6 +27,8 @@ bugs! {
     FalseQuorum,
     /// A follower acknowledges entries that are not on its disk yet.
     AckBeforeSync,
+    /// A new leader goes by its own clock, however far the last one had come.
+    TimeGoesBack,
     /// The leader loop decides again while the fate of its last plan is not known.
     DecidesAgain,
     /// The leader loop drops events when many come at once.

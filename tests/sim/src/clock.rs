@@ -33,6 +33,11 @@ impl SlewedClock {
         Self { read_at: now, steady: Steady::begin(Duration::from_millis(wall.now(now).0)) }
     }
 
+    /// Of a process that others told a later time.
+    pub(crate) fn reach(&mut self, at: Timestamp) {
+        self.steady.reach(at);
+    }
+
     pub(crate) fn read(&mut self, now: u64, wall: WallClock) -> Timestamp {
         let passed = Duration::from_millis(now - self.read_at);
         self.read_at = now;

@@ -19,7 +19,7 @@ pub(crate) use self::agent::Agent;
 pub(crate) use self::ledger::Known;
 use self::ledger::Ledger;
 pub(crate) use self::runtime::Runtime;
-use crate::clock::WallClock;
+use crate::clock::{SlewedClock, WallClock};
 use crate::context::Context;
 use crate::event::Event;
 
@@ -71,7 +71,7 @@ impl Host {
     /// The agent starts: it takes over what the ledger says and what the runtime has.
     pub(crate) fn start(&mut self, context: &mut Context) {
         self.life += 1;
-        let mut agent = Agent::new(context.chance.word(), self.ledger.fence());
+        let mut agent = Agent::new(context.chance.word(), SlewedClock::new(context.now, self.wall), self.ledger.fence());
         let present: BTreeSet<TaskId> = self.runtime.tasks().collect();
         let contents = self.ledger.read();
         for task in present.iter().filter(|task| self.runtime.starts(**task) > 0) {

@@ -1,4 +1,4 @@
-//! What always holds. One file for each invariant of the design of the simulator (I1 to I16), and two that are our own; each looks only at
+//! What always holds. One file for each invariant of the design of the simulator (I1 to I16), and some that are our own; each looks only at
 //! what a step changed. The first violation ends a simulation.
 
 mod acknowledged;
@@ -6,6 +6,7 @@ mod addresses;
 mod allocator;
 mod bounds;
 mod capacity;
+mod delays;
 mod drains;
 mod events;
 mod fences;
@@ -19,6 +20,7 @@ mod replicas;
 mod runs;
 mod saved;
 mod slots;
+mod time;
 mod updates;
 mod verdicts;
 mod versions;
@@ -61,6 +63,7 @@ pub(crate) struct Watch {
     replicas: replicas::Replicas,
     updates: updates::Updates,
     slots: slots::Slots,
+    time: time::Time,
     plans: plans::Plans,
     runs: runs::Runs,
     fences: fences::Fences,
@@ -123,6 +126,8 @@ impl Watch {
         let (Some(applied), Some(entry)) = (applied, &logged.entry) else { return };
         self.entries += 1;
         let view = state.view();
+        let found = self.time.follow(entry);
+        self.judge("time", found);
         let found = self.versions.follow(entry, applied);
         self.judge("I3", found);
         let found = self.events.follow(applied);
@@ -130,7 +135,7 @@ impl Watch {
         for event in &applied.events {
             self.judge("I6", forward::follow(event));
             self.judge("I7", nodes::follow(event));
-            self.judge("removed", removals::follow(event, entry, &view));
+            self.judge("removed", removals::follow(event, &view));
         }
         let found = self.slots.follow(applied, &view);
         self.judge("I8", found);
@@ -144,6 +149,7 @@ impl Watch {
     /// A leader's pass decided, on this view.
     pub(crate) fn decided(&mut self, view: &View, plan: &Plan, now: Timestamp) {
         self.judge("failures", verdicts::judge(view, plan));
+        self.judge("delays", delays::judge(view, plan, now));
         self.judge("jobs", jobs::judge(view, plan, now));
     }
 

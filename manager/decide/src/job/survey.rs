@@ -2,17 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use cluster_types::{JobStatus, Node, Service, Task, TaskState, Timestamp};
+use cluster_types::{JobStatus, Node, Service, Task, TaskState};
 
 use crate::constraint;
 use crate::draft::Draft;
 use crate::slots::{Place, Slot};
-use crate::{enforce, restart};
-
-/// How much longer than its grace period a task may take to stop before its place is taken all the same, as in a rollout.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+use crate::{restart, stopping};
 
 /// What is known of the places that are not in the books.
 #[derive(Debug, Default)]
@@ -63,7 +59,7 @@ impl Survey {
     fn add(&mut self, draft: &mut Draft<'_>, service: &Service, status: &JobStatus, slot: Slot<'_>) {
         let place = slot.place();
         let told = slot.0.iter().filter(|task| !task.is_wanted());
-        if let Some(limit) = told.filter_map(|task| stop_limit(draft, task)).min() {
+        if let Some(limit) = told.filter_map(|task| stopping::waited_for(draft, task)).min() {
             draft.wake(limit, service.id);
             self.lingering.insert(place);
         }
@@ -86,14 +82,6 @@ impl Survey {
 fn is_open(draft: &Draft<'_>, service: &Service, place: Place) -> bool {
     let takes = |node: &Arc<Node>| node.takes_tasks() && constraint::belongs(node, &service.spec.task.placement);
     place.node.is_none_or(|node| draft.node(node).is_some_and(takes))
-}
-
-/// When waiting for the end of a task that may still run is over; none when it cannot run, or that was long ago.
-fn stop_limit(draft: &Draft<'_>, task: &Arc<Task>) -> Option<Timestamp> {
-    let placed = task.status.state >= TaskState::Assigned && !task.status.state.is_terminal();
-    let there = placed && task.node.is_some_and(|node| !enforce::is_lost(draft.node(node)));
-    let grace = draft.spec_of(task).map(|spec| spec.task.container.stop_grace).unwrap_or_default();
-    Some(task.meta.updated.plus(grace).plus(STOP_LIMIT)).filter(|at| there && *at > draft.now)
 }
 
 pub(super) fn count<T>(places: impl Iterator<Item = T>) -> u64 {

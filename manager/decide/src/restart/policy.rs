@@ -14,8 +14,6 @@ pub(crate) const STEADY: Duration = Duration::from_secs(10);
 pub(crate) const LOOP_DELAY: Duration = Duration::from_secs(1);
 /// That wait doubles too, to at least this: a task that fails at once costs up to eight log writes, for its making, placing, and reports.
 const LOOP_DELAY_CAP: Duration = Duration::from_secs(8);
-/// A stamp further ahead than a wait and this much is of a leader whose clock was wrong: clocks that are right are closer together.
-const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// The share of a delay that chance adds at most: one part in this many.
 const JITTER_PARTS: u32 = 10;
 
@@ -60,11 +58,11 @@ pub(crate) fn delayed(policy: &RestartPolicy, failures: u32, now: Timestamp, cha
     (delay > Duration::ZERO).then(|| now.plus(delay + Duration::from_millis(chance % jitter)))
 }
 
-/// Until when a task that had failed so often still waits. A wait is never longer than the policy may make it, whatever the clock said of
-/// the leader that stored its end.
+/// Until when a task that had failed so often still waits. A wait is never longer than the policy may make it: who shortens the delay need
+/// not wait for the old one.
 pub(crate) fn ahead(policy: &RestartPolicy, failures: u32, until: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let wait = until.since(now);
-    (wait > Duration::ZERO && wait <= most_delay(policy, failures) + CLOCKS_APART).then_some(until)
+    (wait > Duration::ZERO && wait <= most_delay(policy, failures)).then_some(until)
 }
 
 /// How many restarts of one slot's spec count at `now`: the tasks made within the window, but for the very first, which is no restart.

@@ -54,9 +54,11 @@ impl Core {
         self.leading.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// This manager leads from now on.
+    /// This manager leads from now on. Its clock begins no earlier than the last entry's stamp: delays and deadlines count on that.
     pub(crate) fn begin_term(&self, number: u64) -> Term {
-        let incarnation = self.raft.view().cluster().map_or(0, |cluster| cluster.incarnation);
+        let view = self.raft.view();
+        self.clock.reach(view.time());
+        let incarnation = view.cluster().map_or(0, |cluster| cluster.incarnation);
         let term = Term { number, incarnation, since: self.clock.now(), ended: CancellationToken::new() };
         *self.leading.0.write().unwrap_or_else(PoisonError::into_inner) = Some(term.clone());
         term

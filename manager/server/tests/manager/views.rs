@@ -97,6 +97,8 @@ impl Clock for Still {
         Timestamp(1_000_000)
     }
 
+    fn reach(&self, _: Timestamp) {}
+
     fn wall(&self) -> Timestamp {
         self.0.wall()
     }

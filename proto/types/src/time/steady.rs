@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::Timestamp;
 
+/// A time that is further ahead than this is not followed.
+const BELIEVED: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The last reading of a clock that slews towards the wall clock and never jumps (failures C9), as the time since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steady(Duration);
@@ -14,6 +17,15 @@ impl Steady {
     #[must_use]
     pub fn begin(wall: Duration) -> Self {
         Self(wall)
+    }
+
+    /// Goes on from `at` when that is later: the time that others have counted on already. What is a day or more ahead comes from a clock that
+    /// was set wrong, and is not followed.
+    pub fn reach(&mut self, at: Timestamp) {
+        let at = Duration::from_millis(at.0);
+        if at < self.0 + BELIEVED {
+            self.0 = self.0.max(at);
+        }
     }
 
     /// The next reading after real time `passed`: it follows the wall clock at between 0.9 and 1.1 times the rate of real time.
@@ -37,6 +49,18 @@ mod tests {
         assert_eq!(after_a_second(2 * HOUR), Duration::from_millis(1100));
         assert_eq!(after_a_second(Duration::ZERO), Duration::from_millis(900));
         assert_eq!(after_a_second(HOUR + Duration::from_millis(1001)), Duration::from_millis(1001));
+    }
+
+    #[test]
+    fn it_goes_on_from_a_later_time_but_not_from_an_absurd_one() {
+        let reached = |at| {
+            let mut steady = Steady::begin(10 * HOUR);
+            steady.reach(Timestamp::of(at));
+            steady.follow(Duration::ZERO, 10 * HOUR)
+        };
+        assert_eq!(reached(11 * HOUR), Timestamp::of(11 * HOUR));
+        assert_eq!(reached(9 * HOUR), Timestamp::of(10 * HOUR));
+        assert_eq!(reached(34 * HOUR), Timestamp::of(10 * HOUR));
     }
 
     proptest! {

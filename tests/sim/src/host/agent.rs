@@ -8,12 +8,14 @@ use cluster_types::{Check, Observed, TaskAssignment, TaskId, TaskState, TaskStat
 
 use super::ledger::{Contents, Known, Record};
 use super::reports::Reports;
+use crate::clock::SlewedClock;
 use crate::event::Stream;
 
 /// See the module.
 pub(crate) struct Agent {
     /// Tells this start from others.
     pub(super) nonce: u64,
+    pub(super) clock: SlewedClock,
     pub(super) fence: Fence,
     pub(super) link: Link,
     /// Who is asked next.
@@ -91,9 +93,10 @@ pub(super) struct Round {
 }
 
 impl Agent {
-    pub(super) fn new(nonce: u64, fence: Fence) -> Self {
+    pub(super) fn new(nonce: u64, clock: SlewedClock, fence: Fence) -> Self {
         Self {
             nonce,
+            clock,
             fence,
             link: Link::Searches(0),
             named: None,

@@ -14,8 +14,8 @@ use crate::fault::Class;
 impl Host {
     /// Steps the tasks that are ready, and begins to save what came of it.
     pub(crate) fn work(&mut self, context: &mut Context) {
-        let now = self.wall.now(context.now);
         let Some(agent) = &mut self.agent else { return };
+        let now = agent.clock.read(context.now, self.wall);
         agent.is_woken = false;
         if agent.round.is_some() {
             // The end of the save makes another round.
@@ -89,9 +89,9 @@ impl Host {
 
     /// A check of a container ends.
     pub(crate) fn probed(&mut self, task: TaskId, check: Check, context: &mut Context) {
-        let now = self.wall.now(context.now);
         let verdict = self.runtime.probe(task, context.now);
         let Some(agent) = &mut self.agent else { return };
+        let now = agent.clock.read(context.now, self.wall);
         let Some(slot) = agent.slots.get_mut(&task) else { return };
         slot.changed |= slot.memory.record_probe(check, &verdict, now);
         agent.ready.insert(task);
@@ -172,9 +172,9 @@ impl Host {
 
     /// An action or a look ended.
     pub(crate) fn finished(&mut self, task: TaskId, acted: Option<(Action, Outcome)>, context: &mut Context) {
-        let now = self.wall.now(context.now);
         let observed = self.runtime.observe(task);
         let Some(agent) = &mut self.agent else { return };
+        let now = agent.clock.read(context.now, self.wall);
         let Some(slot) = agent.slots.get_mut(&task) else { return };
         slot.busy = None;
         if let Some((action, outcome)) = acted {

@@ -24,8 +24,8 @@ impl Host {
 
     /// Wakes the worker when a task's time has come.
     pub(super) fn wake_due(&mut self, context: &mut Context) {
-        let now = self.wall.now(context.now);
         let Some(agent) = &mut self.agent else { return };
+        let now = agent.clock.read(context.now, self.wall);
         let due = agent.slots.iter().filter(|(_, slot)| slot.wake_at.is_some_and(|at| at <= now));
         let due: Vec<TaskId> = due.map(|(task, _)| *task).collect();
         if !due.is_empty() {

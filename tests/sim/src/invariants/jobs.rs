@@ -10,8 +10,8 @@ use cluster_types::{Change, NodeState, Object, Task, TaskState, Timestamp};
 
 use super::Found;
 
-/// So long after its grace period a task that was told to stop is waited for: as the deciders have it, less what clocks of leaders differ.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// So long after its grace period a task that was told to stop is waited for: as the deciders have it.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn judge(view: &View, plan: &Plan, now: Timestamp) -> Found {
     for change in &plan.changes {

@@ -44,8 +44,12 @@ impl Manager {
         let Role::Leader { mark, .. } = self.role else { return };
         if self.leader.is_none() && self.applied >= mark {
             self.leads_count += 1;
+            let view = self.state.view();
+            if !cluster_types::bug!(TimeGoesBack) {
+                self.clock.reach(view.time());
+            }
             let now = self.now(context);
-            let incarnation = self.state.view().cluster().map_or(0, |cluster| cluster.incarnation);
+            let incarnation = view.cluster().map_or(0, |cluster| cluster.incarnation);
             self.leader = Some(Leader::new(self.leads_count, self.disk.term, incarnation, now));
             self.wake_decider(0, context);
         }
