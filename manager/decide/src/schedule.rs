@@ -6,6 +6,7 @@
 
 mod address;
 mod affinity;
+mod column;
 mod demand;
 mod explain;
 mod fits;
@@ -139,9 +140,9 @@ fn decide_group(
 }
 
 /// How the service of a waiting task stands on the nodes, for tasks of that spec.
-fn standing(draft: &Draft<'_>, fleet: &Fleet, demand: &Demand, tasks: &[Arc<Task>], one: &Task) -> Standing {
+fn standing(draft: &Draft<'_>, fleet: &mut Fleet, demand: &Demand, tasks: &[Arc<Task>], one: &Task) -> Standing {
     let mut standing = Standing::of(fleet, tasks, one.spec_version, draft.now);
-    let company = |name: &str| affinity::company(draft, fleet, one.service, name);
+    let company = |fleet: &Fleet, name: &str| affinity::company(draft, fleet, one.service, name);
     standing.affinities = Affinities::of(fleet, &demand.placement.affinities, company);
     standing
 }

@@ -30,31 +30,29 @@ pub(super) enum Company {
 
 impl Affinities {
     /// `company` knows the services by their names and ids.
-    pub(super) fn of(fleet: &Fleet, wishes: &[Affinity], company: impl Fn(&str) -> Company) -> Self {
-        let (mut sums, mut of_nodes) = (Self::default(), Vec::new());
+    pub(super) fn of(fleet: &mut Fleet, wishes: &[Affinity], company: impl Fn(&Fleet, &str) -> Company) -> Self {
+        let mut sums = Self::default();
         if !wishes.is_empty() {
             sums.fixed = vec![0; fleet.rooms.len()];
         }
         for wish in wishes {
             let weight = i32::from(wish.weight);
             match &wish.target {
-                AffinityTarget::With(service) => sums.add_company(weight, company(service)),
-                AffinityTarget::Without(service) => sums.add_company(-weight, company(service)),
-                AffinityTarget::Node(constraint) => of_nodes.push((weight, constraint)),
+                AffinityTarget::With(service) => sums.add_company(weight, company(fleet, service)),
+                AffinityTarget::Without(service) => sums.add_company(-weight, company(fleet, service)),
+                AffinityTarget::Node(constraint) => sums.add_nodes(weight, constraint, fleet),
             }
         }
-        sums.add_nodes(fleet, &of_nodes);
         sums
     }
 
-    /// Node by node: what a node says of itself is far away in memory, so it is looked at once.
-    fn add_nodes(&mut self, fleet: &Fleet, wishes: &[(i32, &Constraint)]) {
-        if wishes.is_empty() {
-            return;
-        }
-        for (sum, room) in self.fixed.iter_mut().zip(&fleet.rooms) {
-            *sum +=
-                wishes.iter().filter(|(_, constraint)| constraint::holds(&room.node, constraint)).map(|(weight, _)| weight).sum::<i32>();
+    /// Nodes with the same value meet a constraint alike.
+    fn add_nodes(&mut self, weight: i32, constraint: &Constraint, fleet: &mut Fleet) {
+        let column = fleet.column(&constraint.key);
+        let meets = |first: &usize| if constraint::holds(&fleet.rooms[*first].node, constraint) { weight } else { 0 };
+        let weights: Vec<i32> = column.first.iter().map(meets).collect();
+        for (sum, number) in self.fixed.iter_mut().zip(&column.numbers) {
+            *sum += weights[*number as usize];
         }
     }
 

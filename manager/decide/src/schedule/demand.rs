@@ -136,11 +136,20 @@ impl Demand {
 
     /// Whether what changes while tasks are placed lets one more in.
     pub(super) fn fits(&self, room: &Room, count: u32) -> bool {
+        self.fits_in_numbers(room, count) && self.is_granted(room)
+    }
+
+    /// Whether the room has the generic resources: dear to ask, so the best nodes are asked only.
+    pub(super) fn is_granted(&self, room: &Room) -> bool {
+        self.generic.is_empty() || self.lacks_generic(room).is_none()
+    }
+
+    /// The rest of [`Self::fits`].
+    pub(super) fn fits_in_numbers(&self, room: &Room, count: u32) -> bool {
         self.reservation.nano_cpus <= room.free.nano_cpus
             && self.reservation.memory <= room.free.memory
             && (self.placement.max_per_node == 0 || u64::from(count) < self.placement.max_per_node)
             && (self.ports.is_empty() || self.port_taken(room).is_none())
-            && (self.generic.is_empty() || self.lacks_generic(room).is_none())
     }
 
     fn cpus(&self, room: &Room) -> Option<Refusal> {

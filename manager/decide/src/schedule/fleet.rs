@@ -1,10 +1,12 @@
 //! The nodes with what is free on each: what placing reads and takes from. Built once for a pass, by node id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use cluster_types::constraint::ConstraintKey;
 use cluster_types::{GenericGrant, Node, NodeId, Reservation, Task, bug};
 
+use super::column::Column;
 use super::demand::{Demand, HostPort};
 use super::generic::Taken;
 use crate::ascending::Ascending;
@@ -24,6 +26,7 @@ pub struct Room {
 #[derive(Debug, Clone)]
 pub struct Fleet {
     pub(super) rooms: Vec<Room>,
+    columns: BTreeMap<ConstraintKey, Arc<Column>>,
     knows_ports: bool,
     knows_generic: bool,
 }
@@ -34,7 +37,7 @@ impl Fleet {
     pub fn empty(nodes: impl IntoIterator<Item = Arc<Node>>) -> Self {
         let mut rooms: Vec<Room> = nodes.into_iter().map(Room::empty).collect();
         rooms.sort_by_key(|room| room.node.id);
-        Self { rooms, knows_ports: false, knows_generic: false }
+        Self { rooms, columns: BTreeMap::new(), knows_ports: false, knows_generic: false }
     }
 
     /// The nodes of a draft with what runs there. Ports and generic resources are learnt when a demand has some.
@@ -81,6 +84,16 @@ impl Fleet {
                 room.ports.insert(port);
             }
         }
+    }
+
+    /// What the nodes have under a key.
+    pub(super) fn column(&mut self, key: &ConstraintKey) -> Arc<Column> {
+        if let Some(column) = self.columns.get(key) {
+            return Arc::clone(column);
+        }
+        let column = Arc::new(Column::of(&self.rooms, key));
+        self.columns.insert(key.clone(), Arc::clone(&column));
+        column
     }
 
     /// The place of a node in the order of ids.

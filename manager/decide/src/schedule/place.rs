@@ -6,7 +6,7 @@
 use cluster_types::{GenericGrant, NodeId};
 
 use super::demand::{Demand, Refusal};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Room};
 use super::rank::Rank;
 use super::spread::{Branches, Group, Outcome};
 use super::standing::Standing;
@@ -40,7 +40,7 @@ pub(super) fn place_with(
     while placed.len() < count {
         let outcome = group.step(&mut |index| {
             let room = &mut fleet.rooms[index as usize];
-            if !agrees(placed.len(), room.node.id) {
+            if !demand.is_granted(room) || !agrees(placed.len(), room.node.id) {
                 return Outcome::Declined;
             }
             placed.push(Spot { node: room.node.id, generic: room.take(demand) });
@@ -73,13 +73,20 @@ pub(super) fn admit(
     Ok(Spot { node: room.node.id, generic: room.take(demand) })
 }
 
-fn candidates(fleet: &Fleet, demand: &Demand, standing: &Standing) -> Group {
-    Group::of(ranks(fleet, demand, standing), &Branches::of(fleet, demand, standing))
+/// The nodes that may take a task, but for their generic resources.
+fn candidates(fleet: &mut Fleet, demand: &Demand, standing: &Standing) -> Group {
+    let branches = Branches::of(fleet, demand, standing);
+    let fits = |room: &Room, count| demand.fits_in_numbers(room, count);
+    Group::of(ranks_of(fleet, demand, standing, fits), &branches)
 }
 
 /// The nodes that would take one more task, in the order of their ids.
 pub(super) fn ranks(fleet: &Fleet, demand: &Demand, standing: &Standing) -> impl Iterator<Item = Rank> {
+    ranks_of(fleet, demand, standing, |room, count| demand.fits(room, count))
+}
+
+fn ranks_of(fleet: &Fleet, demand: &Demand, standing: &Standing, fits: impl Fn(&Room, u32) -> bool) -> impl Iterator<Item = Rank> {
     let fitting =
-        (0..).zip(&fleet.rooms).filter(|(index, room)| demand.fits(room, standing.tasks[*index as usize]) && demand.admits(&room.node));
+        (0..).zip(&fleet.rooms).filter(move |(index, room)| fits(room, standing.tasks[*index as usize]) && demand.admits(&room.node));
     fitting.map(|(index, room)| Rank::of(demand, room, standing, index))
 }

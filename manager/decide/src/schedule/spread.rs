@@ -4,7 +4,6 @@
 //! label are one branch among the others. Each level and each branch is a heap, so a task costs one look at each level's top. Without
 //! preferences there is one heap of nodes.
 
-use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::collections::binary_heap::PeekMut;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -13,59 +12,60 @@ use super::demand::Demand;
 use super::fleet::Fleet;
 use super::rank::Rank;
 use super::standing::Standing;
-use crate::constraint;
 
 /// Where the nodes of a fleet are in the tree of preferences, and how many tasks of the service each branch has.
-pub(super) struct Branches<'a> {
+pub(super) struct Branches {
     /// The branch of each node at the last level, in the fleet's order.
     leaves: Vec<usize>,
     /// By number. The first is the whole fleet; what is within another comes after it.
-    known: Vec<Known<'a>>,
+    known: Vec<Known>,
 }
 
 /// One branch.
 #[derive(Default)]
-struct Known<'a> {
-    value: Cow<'a, str>,
+struct Known {
     tasks: u32,
+    /// The nodes that are in it and in none below.
+    nodes: usize,
     /// The branch that it is within.
     above: usize,
-    /// The branches within it, by value.
-    below: BTreeMap<Cow<'a, str>, usize>,
+    /// The branches within it, by the number of the value.
+    below: BTreeMap<u32, usize>,
 }
 
-impl<'a> Branches<'a> {
-    pub(super) fn of(fleet: &'a Fleet, demand: &Demand, standing: &Standing) -> Self {
+impl Branches {
+    pub(super) fn of(fleet: &mut Fleet, demand: &Demand, standing: &Standing) -> Self {
         let mut branches = Self { leaves: Vec::with_capacity(fleet.rooms.len()), known: vec![Known::default()] };
-        for (room, own) in fleet.rooms.iter().zip(&standing.tasks) {
+        let columns: Vec<_> = demand.levels.iter().map(|level| fleet.column(level)).collect();
+        for (place, own) in standing.tasks.iter().enumerate() {
             let mut branch = 0;
-            for level in &demand.levels {
-                branch = branches.within(branch, constraint::value(&room.node, level));
+            for column in &columns {
+                branch = branches.within(branch, column.numbers[place]);
                 branches.known[branch].tasks += own;
             }
+            branches.known[branch].nodes += 1;
             branches.leaves.push(branch);
         }
         branches
     }
 
     /// The branch with that value within another.
-    fn within(&mut self, above: usize, value: Cow<'a, str>) -> usize {
-        if let Some(number) = self.known[above].below.get(&*value) {
-            return *number;
+    fn within(&mut self, above: usize, value: u32) -> usize {
+        let next = self.known.len();
+        let number = *self.known[above].below.entry(value).or_insert(next);
+        if number == next {
+            self.known.push(Known { above, ..Known::default() });
         }
-        let number = self.known.len();
-        self.known[above].below.insert(value.clone(), number);
-        self.known.push(Known { value, above, ..Known::default() });
         number
     }
 
-    /// The value of a node at each level, with the tasks of its branch there.
-    pub(super) fn levels(&self, index: usize) -> Vec<(String, u32)> {
+    /// The tasks of a node's branch at each level.
+    pub(super) fn counts(&self, index: usize) -> Vec<u32> {
         let above = |branch: &usize| Some(self.known[*branch].above);
         let path = std::iter::successors(self.leaves.get(index).copied(), above).take_while(|branch| *branch > 0);
-        let mut levels: Vec<_> = path.map(|branch| (self.known[branch].value.to_string(), self.known[branch].tasks)).collect();
-        levels.reverse();
-        levels
+        let mut counts: Vec<u32> = path.map(|branch| self.known[branch].tasks).collect();
+        counts.reverse();
+        counts
     }
 }
 
@@ -80,9 +80,8 @@ pub(super) struct Key {
 
 impl Key {
     /// Of a node, with all levels.
-    pub(super) fn of(rank: Rank, branches: &Branches<'_>) -> Self {
-        let counts = branches.levels(rank.index as usize).into_iter().map(|(_, tasks)| tasks).collect();
-        Self { malus: rank.malus, counts, rank }
+    pub(super) fn of(rank: Rank, branches: &Branches) -> Self {
+        Self { malus: rank.malus, counts: branches.counts(rank.index as usize), rank }
     }
 
     /// The node's place in the fleet.
@@ -119,6 +118,11 @@ struct Part {
 }
 
 impl Part {
+    /// With room for all that may be found.
+    fn within(known: &Known) -> Self {
+        Self { nodes: Vec::with_capacity(known.nodes), below: Vec::with_capacity(known.below.len()) }
+    }
+
     fn group(self) -> Group {
         if self.below.is_empty() { Group::Nodes(self.nodes.into()) } else { Group::Branches(self.below.into()) }
     }
@@ -126,8 +130,8 @@ impl Part {
 
 impl Group {
     /// From the nodes that fit. A branch without any is left out.
-    pub(super) fn of(ranks: impl Iterator<Item = Rank>, branches: &Branches<'_>) -> Self {
-        let mut parts: Vec<Part> = branches.known.iter().map(|_| Part::default()).collect();
+    pub(super) fn of(ranks: impl Iterator<Item = Rank>, branches: &Branches) -> Self {
+        let mut parts: Vec<Part> = branches.known.iter().map(Part::within).collect();
         ranks.for_each(|rank| parts[branches.leaves[rank.index as usize]].nodes.push(Reverse(rank)));
         for (number, known) in branches.known.iter().enumerate().skip(1).rev() {
             let group = std::mem::take(&mut parts[number]).group();

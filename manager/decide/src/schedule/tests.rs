@@ -83,8 +83,8 @@ fn nodes() -> impl Strategy<Value = Vec<Arc<Node>>> {
 }
 
 /// The standing of a service that has nothing yet, with its affinities to nodes.
-fn standing(fleet: &Fleet, demand: &Demand) -> Standing {
-    let nobody = |_: &str| Company::On(std::collections::BTreeSet::new());
+fn standing(fleet: &mut Fleet, demand: &Demand) -> Standing {
+    let nobody = |_: &Fleet, _: &str| Company::On(std::collections::BTreeSet::new());
     Standing { affinities: Affinities::of(fleet, &demand.placement.affinities, nobody), ..Standing::none(fleet) }
 }
 
@@ -113,7 +113,7 @@ proptest! {
     #[test]
     fn placements_fit_and_refusals_are_true(nodes in nodes(), demand in some_demand(), count in 0_usize..40) {
         let mut fleet = Fleet::empty(nodes.clone());
-        let mut standing = standing(&fleet, &demand);
+        let mut standing = standing(&mut fleet, &demand);
         let places = place(&mut fleet, &demand, &mut standing, count);
         for (id, tasks) in counts(&places) {
             let node = nodes.iter().find(|node| node.id == id).unwrap();
@@ -138,7 +138,7 @@ proptest! {
         let mut sorted = nodes.clone();
         sorted.sort_by_key(|node| node.id);
         let (mut one, mut other) = (Fleet::empty(nodes), Fleet::empty(sorted));
-        let (mut standing, mut same) = (standing(&one, &demand), standing(&other, &demand));
+        let (mut standing, mut same) = (standing(&mut one, &demand), standing(&mut other, &demand));
         prop_assert_eq!(place(&mut one, &demand, &mut standing, count), place(&mut other, &demand, &mut same, count));
     }
 
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn each_task_goes_to_the_node_that_ranks_best(nodes in nodes(), demand in some_demand(), failing in 0_usize..12, count in 0_usize..30) {
         let mut fleet = Fleet::empty(nodes);
-        let mut standing = standing(&fleet, &demand);
+        let mut standing = standing(&mut fleet, &demand);
         if let Some(failures) = standing.failures.get_mut(failing) {
             *failures = 7;
         }
@@ -155,7 +155,7 @@ proptest! {
         let mut expected = Vec::new();
         for _ in 0..count {
             let best = naive_best(&plain, &demand, &own);
-            let branches = Branches::of(&plain, &demand, &own);
+            let branches = Branches::of(&mut plain, &demand, &own);
             let first = ranks(&plain, &demand, &own).map(|rank| Key::of(rank, &branches)).min().map(|key| key.index());
             prop_assert_eq!(first, best, "what an explanation calls the best");
             let Some(index) = best else { break };
@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn instances_are_given_once(nodes in nodes(), demand in some_demand(), count in 0_usize..30) {
         let mut fleet = Fleet::empty(nodes.clone());
-        let mut standing = standing(&fleet, &demand);
+        let mut standing = standing(&mut fleet, &demand);
         let mut given = std::collections::BTreeSet::new();
         for spot in place_with(&mut fleet, &demand, &mut standing, count, |_, _| true) {
             let node = nodes.iter().find(|node| node.id == spot.node).unwrap();

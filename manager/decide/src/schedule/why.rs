@@ -20,6 +20,7 @@ use super::standing::Standing;
 use super::waits;
 use crate::Dirty;
 use crate::allocate::pools::Pools;
+use crate::constraint;
 use crate::draft::Draft;
 
 /// What is asked about.
@@ -110,8 +111,8 @@ pub fn why(view: &View, now: Timestamp, subject: Subject) -> Option<Table> {
     let case = Case::of(view, subject)?;
     let dirty = Dirty::default();
     let draft = Draft::new(view, now, 0, &dirty);
-    let (fleet, standing) = case.look(&draft);
-    let scores = case.scores(&fleet, &standing);
+    let (mut fleet, standing) = case.look(&draft);
+    let scores = case.scores(&mut fleet, &standing);
     let (mut pools, mut rows, mut refused) = (Pools::default(), Vec::new(), Vec::new());
     for (place, room) in fleet.rooms.iter().enumerate() {
         let verdict = case.judge(view, &mut pools, (room, standing.tasks[place]), scores.get(&place));
@@ -178,8 +179,8 @@ impl Case {
         let mut fleet = Fleet::of(draft);
         fleet.learn(draft, &self.demand);
         let mut standing = Standing::of(&fleet, &self.tasks, self.version, draft.now);
-        let company = |name: &str| affinity::company(draft, &fleet, self.service, name);
-        standing.affinities = Affinities::of(&fleet, &self.demand.placement.affinities, company);
+        let company = |fleet: &Fleet, name: &str| affinity::company(draft, fleet, self.service, name);
+        standing.affinities = Affinities::of(&mut fleet, &self.demand.placement.affinities, company);
         let there = self.task.as_ref().filter(|task| task.holds_resources());
         if let Some((task, place)) = there.and_then(|task| Some((task, fleet.find(task.node?)?))) {
             fleet.rooms[place].give_back(&self.demand, task);
@@ -194,17 +195,18 @@ impl Case {
     }
 
     /// The nodes that fit by their place in the fleet, with their scores.
-    fn scores(&self, fleet: &Fleet, standing: &Standing) -> BTreeMap<usize, Score> {
+    fn scores(&self, fleet: &mut Fleet, standing: &Standing) -> BTreeMap<usize, Score> {
         let branches = Branches::of(fleet, &self.demand, standing);
         let mut keys: Vec<Key> = ranks(fleet, &self.demand, standing).map(|rank| Key::of(rank, &branches)).collect();
         keys.sort();
         let score = |(place, key): (u64, Key)| {
             let at = key.index();
-            let levels = self.demand.levels.iter().zip(branches.levels(at));
+            let levels = self.demand.levels.iter().zip(branches.counts(at));
+            let value = |key| constraint::value(&fleet.rooms[at].node, key).into_owned();
             let score = Score {
                 place,
                 failures: standing.failures[at],
-                levels: levels.map(|(key, (value, tasks))| Level { key: key.to_string(), value, tasks }).collect(),
+                levels: levels.map(|(key, tasks)| Level { key: key.to_string(), value: value(key), tasks }).collect(),
                 affinity: standing.affinity(at),
                 own: standing.tasks[at],
                 free: free_share(&self.demand, &fleet.rooms[at]),
