@@ -14,7 +14,7 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(crate) use record::{Contents, KnownTask, Record};
+pub(crate) use record::{Contents, Record};
 
 use file::LogFile;
 

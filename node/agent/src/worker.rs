@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cluster_runtime::{ContainerEvent, Runtime};
+use cluster_task::Slot;
 use cluster_types::{AssignmentDiff, NodeId, TaskId, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -25,7 +26,6 @@ use crate::reports::Reports;
 
 use job::{Finished, Permits};
 use probes::Probed;
-use slot::Slot;
 
 /// Pause before something is tried again that the host refused: a list of containers, a look at one, a write to the ledger.
 const RETRY: Duration = Duration::from_secs(1);
@@ -116,9 +116,9 @@ impl Worker {
     fn adopt(&mut self, contents: Contents, mut present: BTreeSet<TaskId>, boot_id: &str) {
         let rebooted = !contents.boot_id.is_empty() && contents.boot_id != boot_id;
         for (task, known) in contents.tasks {
-            let mut slot = Slot::adopted(known, present.remove(&task));
+            let mut slot = Slot::adopted(known.assignment, known.memory, present.remove(&task));
             if rebooted && slot.mark_rebooted() {
-                self.unsaved.push(slot.record(task));
+                self.unsaved.push(slot::record(&slot, task));
             }
             if slot.assignment.is_some() {
                 // Whether the managers have it is not known any more.
@@ -217,7 +217,7 @@ impl Worker {
         for assignment in diff.put {
             let task = assignment.task;
             let stray = self.strays.remove(&task);
-            let slot = self.slots.entry(task).or_insert_with(|| if stray { Slot::unseen() } else { Slot::new() });
+            let slot = self.slots.entry(task).or_insert_with(|| if stray { Slot::unseen() } else { Slot::default() });
             if slot.assignment.as_ref() != Some(&assignment) {
                 slot.assignment = Some(Arc::clone(&assignment));
                 self.save(Record::Assigned(assignment));

@@ -39,7 +39,7 @@ impl Worker {
         };
         let now = self.clock.now();
         let Some(slot) = self.slots.get_mut(&task) else { return };
-        slot.changed |= slot.memory.record_probe(check, &verdict, now);
+        slot.probed(check, &verdict, now);
         if slot.memory.is_unhealthy() {
             tracing::info!(%task, "the container is unhealthy, so it is stopped");
         }

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use cluster_task::{Action, step};
-use cluster_types::{Check, DesiredState, TaskId, TaskStatus, Timestamp};
+use cluster_task::Action;
+use cluster_types::{Check, TaskId, TaskStatus, Timestamp};
 
 use super::job::Finished;
-use super::slot::{Busy, Slot};
-use super::{RETRY, Worker};
+use super::{RETRY, Worker, slot};
 use crate::ledger::Record;
 
 impl Worker {
@@ -35,48 +34,28 @@ impl Worker {
         }
     }
 
-    /// Steps one task, unless the runtime is busy with it or it must be observed first.
+    /// One task has its turn.
     fn look_at(&mut self, task: TaskId, now: Timestamp, round: &mut Round) {
         let Some(slot) = self.slots.get_mut(&task) else { return };
-        if let Some(wake_at) = slot.wake_at.take() {
+        if let Some(wake_at) = slot.wake_at {
             self.wakes.remove(&(wake_at, task));
         }
-        match slot.busy {
-            // The end of the job makes it ready again.
-            Some(busy) if !ends_while_preparing(busy, slot) => return,
-            None if slot.stale => return self.look(task),
-            Some(_) | None => {}
+        let turn = slot.turn(now);
+        if turn.look {
+            let listen = slot::may_fail(slot);
+            self.jobs.spawn(super::job::look(Arc::clone(&self.runtime), self.permits.clone(), task, listen));
         }
-        let asked_before = slot.memory.stop_asked;
-        let next = loop {
-            let next = step(slot.assignment.as_deref(), &slot.observed, &slot.memory, now);
-            slot.memory = next.memory.clone();
-            slot.changed |= next.status.is_some();
-            if next.action.is_some() || next.probe.is_some() || next.wake_at.is_none_or(|at| at > now) {
-                break next;
-            }
-        };
-        if std::mem::take(&mut slot.changed) {
-            self.unsaved.push(slot.record(task));
-            if slot.assignment.is_some() {
-                round.statuses.push((task, slot.memory.status.clone()));
-            }
-        } else if slot.memory.stop_asked != asked_before {
-            self.unsaved.push(slot.record(task));
+        if turn.remember {
+            self.unsaved.push(slot::record(slot, task));
         }
-        if slot.busy.is_some() {
-            return;
-        }
-        if next.forgotten {
+        self.wakes.extend(slot.wake_at.map(|at| (at, task)));
+        if turn.forgotten {
             self.slots.remove(&task);
-            return self.unsaved.push(Record::Forgotten(task));
+            self.unsaved.push(Record::Forgotten(task));
         }
-        slot.busy = next.action.map(Busy::Acting);
-        round.probes.extend(next.probe.map(|check| (task, check)));
-        round.actions.extend(next.action.map(|action| (task, action)));
-        if let Some(at) = next.wake_at {
-            self.wake(task, at);
-        }
+        round.statuses.extend(turn.report.map(|status| (task, status)));
+        round.probes.extend(turn.probe.map(|check| (task, check)));
+        round.actions.extend(turn.action.map(|action| (task, action)));
     }
 
     fn wake(&mut self, task: TaskId, at: Timestamp) {
@@ -120,16 +99,8 @@ impl Worker {
             return self.wake(task, now.plus(RETRY));
         }
         tracing::debug!(%task, action = action.word(), "acting");
-        let (config, listen) = (slot.config(self.node), slot.may_fail());
+        let (config, listen) = (slot::config(slot, self.node), slot::may_fail(slot));
         self.jobs.spawn(super::job::act(Arc::clone(&self.runtime), self.permits.clone(), task, action, config, listen));
-    }
-
-    fn look(&mut self, task: TaskId) {
-        if let Some(slot) = self.slots.get_mut(&task) {
-            slot.busy = Some(Busy::Looking);
-            slot.stale = false;
-            self.jobs.spawn(super::job::look(Arc::clone(&self.runtime), self.permits.clone(), task, slot.may_fail()));
-        }
     }
 
     /// A job ended: what it did and what it saw.
@@ -142,13 +113,8 @@ impl Worker {
         let now = self.clock.now();
         let task = finished.task;
         let Some(slot) = self.slots.get_mut(&task) else { return };
-        slot.busy = None;
         slot.memory.last_lines = finished.last_lines;
-        if let Some((action, outcome)) = finished.acted {
-            let before = slot.memory.status.state;
-            slot.memory.record(action, outcome, now);
-            slot.changed |= slot.memory.status.state != before;
-        }
+        slot.rest(finished.acted, now);
         match finished.observed {
             Ok(observed) => {
                 slot.observed = observed;
@@ -169,10 +135,4 @@ pub(super) struct Round {
     statuses: Vec<(TaskId, TaskStatus)>,
     actions: Vec<(TaskId, Action)>,
     probes: Vec<(TaskId, Check)>,
-}
-
-/// A task that is no longer wanted ends at once, even while its image is still being fetched: nobody waits for a download.
-fn ends_while_preparing(busy: Busy, slot: &Slot) -> bool {
-    let unwanted = slot.assignment.as_ref().is_none_or(|assignment| assignment.desired > DesiredState::Running);
-    busy == Busy::Acting(Action::Prepare) && unwanted
 }

@@ -1,10 +1,9 @@
 //! The agent's process: all that is gone when it is killed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use cluster_task::{Action, Fence, Sequence, TaskMemory};
-use cluster_types::{Check, Observed, TaskAssignment, TaskId, TaskState, TaskStatus, Timestamp, Version, ViewDiff};
+use cluster_task::{Action, Fence, Sequence, Slot};
+use cluster_types::{Check, TaskId, TaskStatus, Version, ViewDiff};
 
 use super::ledger::{Contents, Known, Record};
 use super::reports::Reports;
@@ -64,24 +63,6 @@ pub(crate) struct Open {
     pub(crate) beat_at: u64,
 }
 
-/// What the worker holds of one task.
-#[derive(Default)]
-pub(super) struct Slot {
-    pub(super) assignment: Option<Arc<TaskAssignment>>,
-    pub(super) memory: TaskMemory,
-    pub(super) observed: Observed,
-    pub(super) stale: bool,
-    pub(super) busy: Option<Busy>,
-    pub(super) changed: bool,
-    pub(super) wake_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Busy {
-    Looking,
-    Acting(Action),
-}
-
 /// What came of stepping the tasks that were ready.
 #[derive(Default)]
 pub(super) struct Round {
@@ -122,9 +103,8 @@ impl Agent {
     pub(super) fn adopt(&mut self, contents: Contents, mut present: BTreeSet<TaskId>, boot: u64) {
         let rebooted = contents.boot != 0 && contents.boot != boot;
         for (task, Known { assignment, memory }) in contents.tasks {
-            let mut slot = Slot { assignment, memory, stale: present.remove(&task), ..Slot::default() };
-            if rebooted && (TaskState::Starting..=TaskState::Running).contains(&slot.memory.status.state) {
-                slot.memory.rebooted = true;
+            let mut slot = Slot::adopted(assignment, memory, present.remove(&task));
+            if rebooted && slot.mark_rebooted() {
                 self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
             }
             if slot.assignment.is_some() {

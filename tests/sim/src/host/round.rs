@@ -1,10 +1,10 @@
 //! One round of the worker: step, save, report, act. Each in a step of its own, so that the agent may die in between.
 
-use cluster_task::{Action, Outcome, step};
-use cluster_types::{Check, DesiredState, TaskId, Timestamp};
+use cluster_task::{Action, Outcome};
+use cluster_types::{Check, TaskId, Timestamp};
 
 use super::Host;
-use super::agent::{Agent, Busy, Round, Slot};
+use super::agent::{Agent, Round};
 use super::ledger::Record;
 use super::runtime::Fate;
 use crate::context::Context;
@@ -93,7 +93,7 @@ impl Host {
         let Some(agent) = &mut self.agent else { return };
         let now = agent.clock.read(context.now, self.wall);
         let Some(slot) = agent.slots.get_mut(&task) else { return };
-        slot.changed |= slot.memory.record_probe(check, &verdict, now);
+        slot.probed(check, &verdict, now);
         agent.ready.insert(task);
         self.wake_worker(context);
     }
@@ -176,12 +176,7 @@ impl Host {
         let Some(agent) = &mut self.agent else { return };
         let now = agent.clock.read(context.now, self.wall);
         let Some(slot) = agent.slots.get_mut(&task) else { return };
-        slot.busy = None;
-        if let Some((action, outcome)) = acted {
-            let before = slot.memory.status.state;
-            slot.memory.record(action, outcome, now);
-            slot.changed |= slot.memory.status.state != before;
-        }
+        slot.rest(acted, now);
         slot.observed = observed;
         agent.ready.insert(task);
         self.wake_worker(context);
@@ -189,55 +184,22 @@ impl Host {
 }
 
 impl Agent {
-    /// Steps one task, unless the runtime is busy with it. Whether it must be looked at first.
+    /// One task has its turn. Whether its container must be looked at.
     fn look_at(&mut self, task: TaskId, now: Timestamp, round: &mut Round) -> bool {
         let Some(slot) = self.slots.get_mut(&task) else { return false };
-        slot.wake_at = None;
-        match slot.busy {
-            Some(busy) if !ends_while_preparing(busy, slot) => return false,
-            None if slot.stale => {
-                (slot.busy, slot.stale) = (Some(Busy::Looking), false);
-                return true;
-            }
-            Some(_) | None => {}
-        }
-        let asked_before = slot.memory.stop_asked;
-        let next = loop {
-            let next = step(slot.assignment.as_deref(), &slot.observed, &slot.memory, now);
-            slot.memory = next.memory.clone();
-            slot.changed |= next.status.is_some();
-            if next.action.is_some() || next.probe.is_some() || next.wake_at.is_none_or(|at| at > now) {
-                break next;
-            }
-        };
-        if std::mem::take(&mut slot.changed) {
-            self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
-            if slot.assignment.is_some() {
-                round.statuses.push((task, slot.memory.status.clone()));
-            }
-        } else if slot.memory.stop_asked != asked_before {
+        let turn = slot.turn(now);
+        if turn.remember {
             self.unsaved.push(Record::Remembered(task, Box::new(slot.memory.clone())));
         }
-        if slot.busy.is_some() {
-            return false;
-        }
-        if next.forgotten {
+        if turn.forgotten {
             self.slots.remove(&task);
             self.unsaved.push(Record::Forgotten(task));
-            return false;
         }
-        slot.busy = next.action.map(Busy::Acting);
-        slot.wake_at = next.wake_at;
-        round.actions.extend(next.action.map(|action| (task, action)));
-        round.probes.extend(next.probe.map(|check| (task, check)));
-        false
+        round.statuses.extend(turn.report.map(|status| (task, status)));
+        round.actions.extend(turn.action.map(|action| (task, action)));
+        round.probes.extend(turn.probe.map(|check| (task, check)));
+        turn.look
     }
-}
-
-/// A task that is no longer wanted ends at once, even while its image is still being fetched.
-fn ends_while_preparing(busy: Busy, slot: &Slot) -> bool {
-    let unwanted = slot.assignment.as_ref().is_none_or(|assignment| assignment.desired > DesiredState::Running);
-    busy == Busy::Acting(Action::Prepare) && unwanted
 }
 
 fn grace_millis(spec: &cluster_types::TaskSpec) -> u64 {

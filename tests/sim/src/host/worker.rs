@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cluster_task::Slot;
 use cluster_types::{AssignmentDiff, SessionStamp, TaskId};
 
 use super::Host;
-use super::agent::Slot;
 use super::ledger::Record;
 use crate::context::Context;
 use crate::event::Event;
@@ -41,7 +41,7 @@ impl Host {
         if diff.full {
             let wanted: BTreeSet<TaskId> = diff.put.iter().map(|assignment| assignment.task).collect();
             for task in std::mem::take(&mut agent.strays) {
-                agent.slots.entry(task).or_insert_with(|| Slot { stale: true, ..Slot::default() });
+                agent.slots.entry(task).or_insert_with(Slot::unseen);
             }
             let keeps = cluster_types::bug!(SupersededKept);
             let gone: Vec<TaskId> = agent.slots.keys().filter(|task| !keeps && !wanted.contains(*task)).copied().collect();
@@ -51,7 +51,7 @@ impl Host {
             let task = assignment.task;
             context.watch.accepted(self.index, self.node, assignment);
             let stale = agent.strays.remove(&task);
-            let slot = agent.slots.entry(task).or_insert_with(|| Slot { stale, ..Slot::default() });
+            let slot = agent.slots.entry(task).or_insert_with(|| if stale { Slot::unseen() } else { Slot::default() });
             if slot.assignment.as_ref() != Some(assignment) {
                 slot.assignment = Some(Arc::clone(assignment));
                 agent.unsaved.push(Record::Assigned(Arc::clone(assignment)));
