@@ -55,7 +55,7 @@ pub fn run(arguments: &[&str]) -> Said {
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "cluster", "--bin", "cluster"]).status();
+        let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--workspace", "--bin", "cluster"]).status();
         assert!(built.is_ok_and(|status| status.success()), "cargo cannot build the binary");
         // The tests run from `target/PROFILE/deps`.
         let test = std::env::current_exe().expect("a test knows its own file");
