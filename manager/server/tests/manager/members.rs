@@ -4,12 +4,19 @@ use std::time::Duration;
 
 use cluster_api::status::{ApiError, code};
 use cluster_api::{Kind, pb};
+use cluster_manager::{Clock, ManagerConfig, SystemClock};
+use cluster_types::Timestamp;
 
 use crate::agent::Agent;
 use crate::testbed::{Bed, PATIENCE};
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 async fn three() -> [Bed; 3] {
-    let first = Bed::new().await;
+    three_after(Bed::new().await).await
+}
+
+async fn three_after(first: Bed) -> [Bed; 3] {
     let (second, third) = (first.join_manager("m2").await, first.join_manager("m3").await);
     until_voters(&first, 3).await;
     [first, second, third]
@@ -61,6 +68,36 @@ async fn any_manager_takes_requests_and_another_one_follows_a_dead_leader() {
     let leader = if second.manager.raft().leadership().borrow().is_self_and_ready { &second } else { &third };
     let _agent = Agent::start("w1", "n", leader.channel(&worker));
     third.until_running("web", 5).await;
+}
+
+/// The clock of a machine that is an hour ahead.
+struct Ahead(SystemClock);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus(HOUR)
+    }
+
+    fn reach(&self, at: Timestamp) {
+        self.0.reach(at);
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.0.wall()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clusters_time_does_not_go_back_with_a_change_of_leader() {
+    let clock = std::sync::Arc::new(Ahead(SystemClock::default()));
+    let [first, second, third] = three_after(Bed::with(ManagerConfig { clock, ..ManagerConfig::default() }).await).await;
+    let before = first.create("web", 1).await.meta.unwrap().created_ms;
+    assert!(before > SystemClock::default().wall().0 + 3_000_000, "the first leader is ahead");
+    first.kill().await;
+    let request = pb::CreateServiceRequest { spec: Some(crate::testbed::spec("more", 1)), request_id: "1".into(), ..Default::default() };
+    let after = persist(async || second.control.clone().create_service(request.clone()).await).await;
+    assert!(after.into_inner().service.unwrap().meta.unwrap().created_ms >= before);
+    drop(third);
 }
 
 #[tokio::test(flavor = "multi_thread")]
