@@ -159,9 +159,9 @@ impl Waiter {
     }
 }
 
-/// The last line: `web is at 5/5 after 1.2 s`.
+/// The last line: `web is at 5/5 after 1.2 s`, and what is not as it was wished.
 fn ok(name: &str, step: &Step, after: Duration) -> String {
-    format!("{name} is at {}/{} after {}", step.running, step.goal, took(after))
+    format!("{name} is at {}/{} after {}{}", step.running, step.goal, took(after), step.remark)
 }
 
 /// The stream of changes; opened again after a break, and a poll meanwhile.

@@ -76,6 +76,8 @@ pub(crate) struct Step {
     pub(crate) warnings: Vec<String>,
     /// What a live line says beside the count.
     pub(crate) now: String,
+    /// What the last line says beside the count.
+    pub(crate) remark: String,
     pub(crate) verdict: Verdict,
     /// Why tasks wait for a node.
     pub(super) pending: Vec<String>,
@@ -124,8 +126,8 @@ impl Progress {
         let lines = self.changes(service, tasks, (running, goal), unit);
         let warnings = self.warnings(service);
         let (pending, ended) = (summary::pending(&wanted), summary::ended(tasks, &self.failures));
-        let mut step =
-            Step { running, goal, unit, lines, warnings, now: summary::now(&wanted, &pending), pending, ended, ..Step::default() };
+        let (now, remark) = (summary::now(&wanted, &pending), rollout::remark(service, &self.goal).to_owned());
+        let mut step = Step { running, goal, unit, lines, warnings, now, remark, pending, ended, ..Step::default() };
         step.verdict = self.verdict(service, tasks, &wanted, &step, elapsed);
         self.blind = false;
         step

@@ -24,6 +24,12 @@ pub(super) fn counts(service: &ServiceView, goal: &Goal, view: &TaskView) -> boo
     }
 }
 
+/// What a completed update says beside that it is complete: an order that it could not keep, places that do not run it.
+pub(super) fn remark<'a>(service: &'a ServiceView, goal: &Goal) -> &'a str {
+    let completed = of(service, goal).filter(|update| update.state == UpdateState::Completed);
+    completed.and_then(|update| update.message.strip_prefix("update completed")).unwrap_or_default()
+}
+
 /// How it stands, when the status says so. Else it is for the tasks to say.
 pub(super) fn verdict(service: &ServiceView, goal: &Goal, step: &Step) -> Option<Verdict> {
     let update = of(service, goal)?;

@@ -269,6 +269,21 @@ fn an_update_is_over_when_its_status_says_so() {
 }
 
 #[test]
+fn the_last_line_says_what_a_completed_update_could_not_keep() {
+    let both = [of(8, task(1, 1, TaskState::Running, None)), of(8, task(2, 2, TaskState::Running, None))];
+    for (message, end) in [
+        ("update completed", "web is at 2/2 after 3.0 s"),
+        (
+            "update completed; old tasks stopped first, because a node has host port 80 once",
+            "web is at 2/2 after 3.0 s; old tasks stopped first, because a node has host port 80 once",
+        ),
+    ] {
+        let step = Progress::new(goal()).look(&updated(UpdateState::Completed, message), &both, Duration::ZERO);
+        assert_eq!(super::ok("web", &step, Duration::from_secs(3)), end);
+    }
+}
+
+#[test]
 fn a_change_that_replaces_nothing_is_there_once_the_managers_have_looked() {
     let mut progress = Progress::new(goal());
     let old = [task(1, 1, TaskState::Running, None), task(2, 2, TaskState::Running, None)];

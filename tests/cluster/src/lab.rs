@@ -75,18 +75,22 @@ impl Lab {
     pub fn form(&self, managers: &[&str], workers: &[&str]) {
         let first = managers[0];
         self.must(first, &["init", "--name", "lab"]);
-        let address = self.address(first);
         for (role, hosts) in [("manager", &managers[1..]), ("worker", workers)] {
-            let token = self.must(first, &["join-token", role, "-q"]).out.trim().to_owned();
-            for host in hosts {
-                self.must(host, &["join", "--token", &token, &address]);
-            }
+            self.join(first, role, hosts);
         }
         let wanted = managers.len() + workers.len();
         self.until("all nodes are ready", || {
             let ready = self.list(first, &["node", "ls"]).into_iter().filter(|node| node["Status"] == "Ready").count();
             (ready == wanted).then_some(())
         });
+    }
+
+    /// Makes hosts whose daemons are up nodes of the cluster that `manager` is of.
+    pub fn join(&self, manager: &str, role: &str, hosts: &[&str]) {
+        let (token, address) = (self.must(manager, &["join-token", role, "-q"]).out.trim().to_owned(), self.address(manager));
+        for host in hosts {
+            self.must(host, &["join", "--token", &token, &address]);
+        }
     }
 
     /// Imports the image `web` on a host.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use cluster_lab::{Chance, Lab};
+use cluster_lab::{Chance, Lab, processes};
 use serde_json::Value;
 
 const MANAGERS: [&str; 3] = ["m1", "m2", "m3"];
@@ -76,7 +76,7 @@ fn a_job_completes_as_often_as_asked_however_many_leaders_die() {
 
 #[test]
 fn jobs_fail_run_everywhere_and_by_the_clock() {
-    let lab = Lab::cluster(&["m1"], &["w1"]);
+    let mut lab = Lab::cluster_beside(&["m1"], &["w1"], &["w2"]);
     let shared = Shared::new();
     let mount = shared.mount();
     let tries = ["--mode", "replicated-job", "--restart-max-attempts", "2", "--restart-delay", "100ms", "--mount", &mount];
@@ -88,6 +88,7 @@ fn jobs_fail_run_everywhere_and_by_the_clock() {
 
     lab.must("m1", &job("each", &["--mode", "global-job", "--mount", &mount], "cat /etc/hostname >>/shared/each"));
     assert_eq!(shared.lines("each").values().sum::<usize>(), 2, "one on each node");
+    what_is_global_runs_on_a_node_that_joins_later(&mut lab, &shared);
 
     let clock = ["--mode", "replicated-job", "--schedule", "* * * * * *", "--time-zone", "Europe/Zurich", "--overlap", "forbid"];
     lab.must("m1", &job("clock", &[&clock[..], &["--mount", &mount]].concat(), "echo run >>/shared/clock; sleep 2"));
@@ -95,7 +96,43 @@ fn jobs_fail_run_everywhere_and_by_the_clock() {
     let at_work = lab.running("m1", "clock").len();
     assert!(at_work <= 1, "{at_work} runs at the same time");
     lab.must("m1", &["service", "update", "--detach", "--schedule", "", "clock"]);
+    a_run_is_replaced_by_the_next_one(&lab, &shared);
     let bad = lab.ask("m1", &job("never", &["--mode", "replicated-job", "--schedule", "61 * * * *"], "true"));
     assert_eq!(bad.code, 1, "{}{}", bad.out, bad.err);
     assert!(bad.err.contains("schedule.cron"), "{}", bad.err);
+}
+
+/// A service, and a run of a job that is still on; a run that is over makes no task any more.
+fn what_is_global_runs_on_a_node_that_joins_later(lab: &mut Lab, shared: &Shared) {
+    let (mount, script) = (shared.mount(), "hostname >>/shared/long; until test -e /shared/end; do sleep 0.1; done");
+    lab.must("m1", &job("long", &["--detach", "--mode", "global-job", "--mount", &mount], script));
+    lab.must("m1", &["service", "create", "--name", "always", "--mode", "global", "web"]);
+    lab.until_running("m1", "long", 2);
+    lab.start("w2");
+    lab.import("w2");
+    lab.join("m1", "worker", &["w2"]);
+    let joined = |service: &str| lab.running("m1", service).iter().filter(|task| task["Node"] == "w2").count();
+    lab.until("both run on the new node", || (joined("long") == 1 && joined("always") == 1).then_some(()));
+    fs::write(shared.0.path().join("end"), "").unwrap();
+    let ended = lab.until("the run is over", || status(lab, "m1", "long").filter(|status| status["EndedAt"].is_string()));
+    let shown = lab.list("m1", &["service", "ls", "--filter", "name=long"]).pop().unwrap();
+    assert!(shown["Replicas"].as_str().unwrap().contains("3/3 completed"), "{shown} {ended}");
+    let counts = ["long", "each"].map(|file| shared.lines(file).values().sum::<usize>());
+    assert_eq!((counts, lab.running("m1", "always").len()), ([3, 2], 3), "no other node did it again");
+}
+
+/// Each second a run is due, and none ends by itself.
+fn a_run_is_replaced_by_the_next_one(lab: &Lab, shared: &Shared) {
+    let mount = shared.mount();
+    let clock =
+        ["--mode", "replicated-job", "--schedule", "* * * * * *", "--overlap", "replace", "--stop-signal", "KILL", "--mount", &mount];
+    lab.must("m1", &job("again", &clock, "echo begun >>/shared/again; sleep 1000; echo done >>/shared/again"));
+    lab.until("it began three times", || {
+        let at_work: usize = ["m1", "w1", "w2"].iter().map(|host| processes(lab, host, "/shared/again")).sum();
+        assert!(at_work <= 1, "{at_work} runs at the same time");
+        (shared.lines("again").get("begun") >= Some(&3)).then_some(())
+    });
+    let status = status(lab, "m1", "again").unwrap();
+    let replaced = status["Runs"].as_array().unwrap().iter().filter(|run| run["Outcome"] == "replaced").count();
+    assert!(replaced >= 2 && shared.lines("again").len() == 1, "{status} {:?}", shared.lines("again"));
 }

@@ -1,7 +1,10 @@
-//! A container that lives but is not ready: it stays, and gets no traffic until it is.
+//! A container that lives but is not ready stays, and gets no traffic until it is; one that no longer lives is replaced.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests: what goes wrong ends the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use cluster_lab::{Lab, containers};
 
@@ -37,4 +40,31 @@ fn what_is_not_ready_is_kept_and_gets_no_traffic() {
     fs::write(busy.path().join("web.2"), "").unwrap();
     lab.until("the one that is busy gets nothing", || (answering() == names(&["web.1"])).then_some(()));
     assert_eq!(containers(&lab, "m1", "web"), first, "no container was replaced for it");
+    what_fails_its_health_check_is_replaced(&lab, busy.path(), &mount);
+}
+
+/// The check is the flag's: the image has none. A task fails it while a file has its name.
+fn what_fails_its_health_check_is_replaced(lab: &Lab, busy: &Path, mount: &str) {
+    let check = "test ! -e /busy/$(hostname) || { echo what it does; echo too busy to live; exit 1; }";
+    let flags =
+        ["--health-cmd", check, "--health-interval", "200ms", "--health-retries", "2", "--restart-delay", "100ms", "--mount", mount];
+    lab.must("m1", &[&["service", "create", "--name", "live", "--replicas", "2"], &flags[..], &["web"]].concat());
+    let tasks = || lab.list("m1", &["service", "ps", "live", "--no-trunc"]);
+    assert!(tasks().len() == 2 && tasks().iter().all(|task| task["Health"] == "healthy"), "the command waited for it: {:?}", tasks());
+    let first = containers(lab, "m1", "live");
+
+    fs::write(busy.join("live.1"), "").unwrap();
+    let failed = lab.until("the task that fails its check is stopped", || {
+        tasks().into_iter().find(|task| task["Name"] == "live.1" && task["Error"] == "unhealthy: too busy to live")
+    });
+    fs::remove_file(busy.join("live.1")).unwrap();
+    let said = lab.must("m1", &["service", "ps", "live", "--no-trunc"]).out;
+    assert!(said.contains("    | what it does\n    | too busy to live\n"), "{said}");
+    let inspected = lab.list("m1", &["service", "inspect", failed["ID"].as_str().unwrap()]).pop().unwrap();
+    assert_eq!(inspected["Status"]["Health"]["Output"], "what it does\ntoo busy to live\n", "{inspected}");
+    lab.until("another one is healthy in its place", || {
+        let running = lab.running("m1", "live");
+        (running.len() == 2 && running.iter().all(|task| task["Health"] == "healthy")).then_some(())
+    });
+    assert_eq!(containers(lab, "m1", "live").intersection(&first).count(), 1, "the other one was left alone");
 }

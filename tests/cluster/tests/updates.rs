@@ -51,9 +51,8 @@ fn update_status(lab: &Lab, host: &str) -> Option<Value> {
 fn an_update_that_fails_its_health_check_rolls_back_and_no_client_notices() {
     let hosts = ["m1", "w1", "w2"];
     let lab = Lab::cluster_beside(&["m1"], &["w1", "w2"], &["client"]);
-    let flags =
-        ["--update-failure-action", "rollback", "--health-start-period", "1s", "--health-interval", "500ms", "--health-retries", "2"];
-    serve(&lab, &hosts, 4, &flags);
+    let checks = ["--health-start-period", "1s", "--health-interval", "500ms", "--health-retries", "2"];
+    serve(&lab, &hosts, 4, &[&["--update-failure-action", "rollback", "--rollback-monitor", "1s"], &checks[..]].concat());
     for order in ["stop-first", "start-first"] {
         lab.must("m1", &["service", "update", "--update-order", order, "web"]);
         let clients = clients(&lab, ["m1", "w1"]);

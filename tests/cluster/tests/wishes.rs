@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use cluster_lab::Lab;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How many running tasks of a service each node has.
 fn spread(lab: &Lab, service: &str) -> BTreeMap<String, usize> {
@@ -54,6 +54,18 @@ fn tasks_spread_over_zones_gather_and_keep_apart() {
     assert_eq!(lab.running("m1", "other").len(), 1);
 }
 
+/// A time that the cluster tells, in milliseconds.
+fn stamp(lab: &Lab, told: &Value) -> u64 {
+    lab.shell("m1", &format!("date -d '{}' +%s%3N", told.as_str().unwrap())).out.trim().parse().unwrap()
+}
+
+/// When the newest task of a service was made.
+fn newest(lab: &Lab, service: &str) -> u64 {
+    let tasks = lab.list("m1", &["service", "ps", service, "--no-trunc"]);
+    let tasks = tasks.iter().flat_map(|task| lab.list("m1", &["service", "inspect", task["ID"].as_str().unwrap()]));
+    tasks.map(|task| stamp(lab, &task["CreatedAt"])).max().unwrap()
+}
+
 #[test]
 fn a_lost_node_keeps_what_is_to_stay_and_a_returning_one_gets_its_share_back() {
     let mut lab = Lab::cluster(&["m1"], &["w1", "w2"]);
@@ -70,11 +82,16 @@ fn a_lost_node_keeps_what_is_to_stay_and_a_returning_one_gets_its_share_back() {
     lab.until_running("m1", "stay", 2);
     assert_eq!(cluster_lab::containers(&lab, "m1", "stay"), stay, "the very same containers");
 
+    create(&lab, "later", "2", &[&workers[..], &["--on-node-lost", "replace=4s"]].concat());
+    assert_eq!(spread(&lab, "later"), counts([("w1", 1), ("w2", 1)]));
     lab.power_off("w2");
-    lab.until("the node is down", || {
-        let nodes = lab.list("m1", &["node", "ls"]);
-        nodes.iter().any(|node| node["Hostname"] == "w2" && node["Status"] == "Down").then_some(())
-    });
+    lab.until("what waits a while is replaced", || (spread(&lab, "later") == counts([("w1", 2)])).then_some(()));
+    let down = lab.list("m1", &["node", "inspect", "w2"]).pop().unwrap();
+    assert_eq!(down["Status"]["State"], "down", "{down}");
+    let (lost, came) = (stamp(&lab, &down["Status"]["Since"]), newest(&lab, "later"));
+    assert!(came >= lost + 4_000, "replaced {} ms after its node was called down", came - lost);
+    let kept = lab.list("m1", &["service", "ps", "stay", "--filter", "desired-state=running"]);
+    assert!(kept.len() == 2 && kept.iter().any(|task| task["Node"] == "w2"), "it still waits for its node: {kept:?}");
     let rule = lab.must("m1", &["service", "update", "--on-node-lost", "replace", "--detach", "stay"]);
     lab.until(&format!("the new rule is obeyed: {}", rule.err), || (spread(&lab, "stay") == counts([("w1", 2)])).then_some(()));
 }
