@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use cluster_raft::Timing;
 use cluster_raft::types::Command;
+use cluster_seeds::Chance;
 use cluster_state::View;
 use cluster_types::{Author, Change, Entry, EntryMode, Object, ObjectKey, RequestId, Service, ServiceMode, ServiceSpec, Timestamp};
 use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, RaftError};
 
-use crate::chance::Chance;
 use crate::fault::Class;
 use crate::platform::{now, sleep, within};
 use crate::world::World;

@@ -10,9 +10,9 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cluster_raft::disk::{Disk, DiskFile};
+use cluster_seeds::Chance;
 
 use self::plate::Plate;
-use crate::chance::Chance;
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,79 +1,27 @@
-//! The kinds of faults, for the table.
+//! The classes of faults.
 
-/// A kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Messages are lost.
-    Loss,
+cluster_seeds::classes! {
+    Loss => "messages lost",
     /// Messages are late, and so out of order.
-    Delay,
-    /// Messages are doubled.
-    Duplicate,
+    Delay => "messages late",
+    Duplicate => "messages doubled",
     /// One manager no longer hears another.
-    OneWayCut,
+    OneWayCut => "one-way cuts",
     /// Some managers and the others hear nothing of each other.
-    Partition,
-    /// The leader's process is killed.
-    LeaderKill,
-    /// Another process is killed.
-    Kill,
-    /// A machine loses power.
-    PowerCut,
+    Partition => "partitions",
+    LeaderKill => "leaders killed",
+    Kill => "managers killed",
+    PowerCut => "power cuts",
     /// All machines lose power.
-    Blackout,
+    Blackout => "blackouts",
     /// A process is killed in the middle of what it does on the disk.
-    KillInWrite,
+    KillInWrite => "kills in a write",
     /// A machine loses power in the middle of what it does on the disk.
-    PowerCutInWrite,
+    PowerCutInWrite => "power cuts in a write",
     /// Syncs take long.
-    SlowDisk,
-    /// The leader is asked to hand the lead on.
-    Transfer,
+    SlowDisk => "slow disks",
+    Transfer => "leaders asked to go",
     /// A proposer's clock jumps.
-    ClockJump,
-    /// A snapshot was sent and installed.
-    Snapshot,
-}
-
-impl Class {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
-        Self::Loss,
-        Self::Delay,
-        Self::Duplicate,
-        Self::OneWayCut,
-        Self::Partition,
-        Self::LeaderKill,
-        Self::Kill,
-        Self::PowerCut,
-        Self::Blackout,
-        Self::KillInWrite,
-        Self::PowerCutInWrite,
-        Self::SlowDisk,
-        Self::Transfer,
-        Self::ClockJump,
-        Self::Snapshot,
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Loss => "messages lost",
-            Self::Delay => "messages late",
-            Self::Duplicate => "messages doubled",
-            Self::OneWayCut => "one-way cuts",
-            Self::Partition => "partitions",
-            Self::LeaderKill => "leaders killed",
-            Self::Kill => "managers killed",
-            Self::PowerCut => "power cuts",
-            Self::Blackout => "blackouts",
-            Self::KillInWrite => "kills in a write",
-            Self::PowerCutInWrite => "power cuts in a write",
-            Self::SlowDisk => "slow disks",
-            Self::Transfer => "leaders asked to go",
-            Self::ClockJump => "clock jumps",
-            Self::Snapshot => "snapshots installed",
-        }
-    }
+    ClockJump => "clock jumps",
+    Snapshot => "snapshots installed",
 }

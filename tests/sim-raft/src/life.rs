@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cluster_seeds::{Config, Report, Row};
 use openraft::AsyncRuntime;
 use openraft_rt_sim::SimRuntime;
 
+use crate::fault::Class;
 use crate::platform::{now, sleep, spawn};
-use crate::report::Report;
 use crate::world::World;
 use crate::{client, faults, manager};
 
@@ -18,24 +19,8 @@ const HEALS: Duration = Duration::from_secs(20);
 /// Virtual time between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How seeds are lived.
-#[derive(Debug, Clone, Copy)]
-pub struct Config {
-    /// Virtual seconds with faults.
-    pub seconds: u64,
-    /// Prints what happens.
-    pub aloud: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { seconds: 60, aloud: false }
-    }
-}
-
 /// Lives a seed.
-#[must_use]
-pub fn run(seed: u64, config: &Config) -> Report {
+pub(crate) fn run(seed: u64, config: Config) -> Report {
     let world = World::new(seed, config.aloud);
     let mut runtime = SimRuntime::with_seed(seed);
     let (millis, healed_in) = runtime.block_on(live(world.clone(), Duration::from_secs(config.seconds)));
@@ -43,19 +28,23 @@ pub fn run(seed: u64, config: &Config) -> Report {
     drop(runtime);
     let inner = world.lock();
     Report {
+        simulator: crate::SIMULATOR.name,
         seed,
-        millis,
-        fired: inner.fired,
-        entries: inner.checks.entries(),
-        acknowledged: inner.acknowledgements,
-        reads: inner.reads,
-        terms: inner.checks.terms(),
-        shared_terms: inner.checks.shared_terms(),
-        lost_bytes: inner.lost_bytes(),
-        healed_in,
-        hash: inner.trace.hash(),
+        end: format!("virtual second {}", millis / 1_000),
+        rows: vec![
+            Row::sum("virtual minutes", millis).per(60_000),
+            Row::sum("entries", inner.checks.entries()),
+            Row::sum("acknowledged writes", inner.acknowledgements),
+            Row::sum("confirmed reads", inner.reads),
+            Row::sum("terms with a leader", inner.checks.terms()),
+            // openraft allows it.
+            Row::sum("terms with two elected", inner.checks.shared_terms()),
+            Row::sum("bytes lost to cuts", inner.lost_bytes()),
+            Row::most("longest to heal, ms", healed_in),
+        ],
+        faults: Row::faults(Class::WORDS, &inner.fired),
         violation: inner.violation.clone(),
-        lines: inner.trace.lines(),
+        trace: inner.trace.clone(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::chance::Chance;
+use cluster_seeds::Chance;
 
 /// See the module.
 #[derive(Debug, Default)]

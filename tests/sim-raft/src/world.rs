@@ -5,18 +5,16 @@ use std::time::Duration;
 
 use cluster_raft::types::LogId;
 use cluster_raft::{Leadership, Timing};
+use cluster_seeds::{Chance, Trace, Violation};
 use cluster_types::{ClusterId, RequestId};
 use openraft::network::RPCTypes;
 use openraft::{Config as Settings, SnapshotPolicy};
 
-use crate::chance::Chance;
 use crate::checks::{Checks, Found, Seen};
 use crate::disk::{End, SimDisk};
-use crate::fault::Class;
+use crate::fault::{Class, Fired};
 use crate::manager::{Process, Raft};
 use crate::platform::now;
-use crate::report::Violation;
-use crate::trace::Trace;
 use crate::weather::Weather;
 
 /// A manager's machine.
@@ -39,7 +37,7 @@ pub(crate) struct Inner {
     pub(crate) trace: Trace,
     pub(crate) weather: Weather,
     pub(crate) checks: Checks,
-    pub(crate) fired: [u64; Class::ALL.len()],
+    pub(crate) fired: Fired,
     pub(crate) violation: Option<Violation>,
     pub(crate) acknowledgements: u64,
     pub(crate) reads: u64,
@@ -57,7 +55,7 @@ impl World {
             trace: Trace::new(aloud),
             weather: Weather::default(),
             checks: Checks::default(),
-            fired: [0; Class::ALL.len()],
+            fired: Fired::default(),
             violation: None,
             acknowledgements: 0,
             reads: 0,

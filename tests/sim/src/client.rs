@@ -115,7 +115,7 @@ impl Client {
                 self.rest(50..=4_000, context);
             }
             Answer::Refused(reason) => {
-                context.trace.say(context.now, &format!("client {} is refused: {reason}", self.index));
+                context.say(&format!("client {} is refused: {reason}", self.index));
                 self.asks = None;
                 self.rest(50..=2_000, context);
             }

@@ -1,12 +1,14 @@
 //! What all parts of a simulation share: the time, chance, what is to happen, the network, what is watched.
 
-use crate::chance::Chance;
+use std::time::Duration;
+
+use cluster_seeds::{Chance, Trace};
+
 use crate::event::Event;
-use crate::fault::{Class, Weather};
+use crate::fault::{Class, Fired, Weather};
 use crate::invariants::Watch;
 use crate::link::Links;
 use crate::queue::Queue;
-use crate::trace::Trace;
 
 /// See the module.
 pub(crate) struct Context {
@@ -19,7 +21,7 @@ pub(crate) struct Context {
     pub(crate) weather: Weather,
     pub(crate) watch: Watch,
     /// How often each class of faults has really done something.
-    pub(crate) fired: [u64; Class::ALL.len()],
+    pub(crate) fired: Fired,
 }
 
 impl Context {
@@ -35,7 +37,7 @@ impl Context {
     }
 
     pub(crate) fn say(&mut self, text: &str) {
-        self.trace.say(self.now, text);
+        self.trace.say(Duration::from_millis(self.now), text);
     }
 
     /// A fault did something.

@@ -2,102 +2,44 @@
 
 use std::collections::BTreeSet;
 
-/// The classes. Each must have fired at least once in a run of many seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
+cluster_seeds::classes! {
     /// A message is lost; in a session, sent again late.
-    Loss,
-    /// A message takes long.
-    Delay,
+    Loss => "message lost",
+    Delay => "message late",
     /// A message between managers arrives twice.
-    Duplicate,
+    Duplicate => "message doubled",
     /// A message between managers is overtaken by later ones.
-    Reorder,
+    Reorder => "message overtaken",
     /// One machine no longer hears another.
-    OneWayCut,
+    OneWayCut => "one-way cut",
     /// Machines are cut off from all others.
-    Partition,
+    Partition => "partition",
     /// The leader's process is killed, and its machine's disk forgets what was not synced.
-    LeaderCrash,
+    LeaderCrash => "leader killed",
     /// The same with any manager.
-    ManagerCrash,
+    ManagerCrash => "manager killed",
     /// A crash lost entries that were written and not synced.
-    LostTail,
+    LostTail => "unsynced tail lost",
     /// A leader gives up its leadership between two steps.
-    StepDown,
+    StepDown => "leader stepped down",
     /// A manager's disk syncs slowly.
-    SlowDisk,
+    SlowDisk => "slow disk",
     /// Everything that an agent does takes long.
-    SlowAgent,
-    /// An agent is killed and starts again.
-    AgentRestart,
+    SlowAgent => "slow agent",
+    AgentRestart => "agent restarted",
     /// A machine loses its power for a moment.
-    Reboot,
+    Reboot => "machine rebooted",
     /// A machine loses its power for longer than the cluster waits for it.
-    NodeLoss,
+    NodeLoss => "machine lost",
     /// A machine's clock jumps by up to an hour, forward or back.
-    ClockJump,
+    ClockJump => "clock jumped",
     /// A container ends by itself.
-    ContainerCrash,
-    /// A container fails its checks.
-    Unhealthy,
+    ContainerCrash => "container crashed",
+    Unhealthy => "container unhealthy",
     /// No registry answers a machine.
-    ImageMissing,
+    ImageMissing => "image missing",
     /// A machine that was removed joins again, as another node.
-    Rejoin,
-}
-
-impl Class {
-    /// All of them.
-    pub const ALL: [Self; 20] = [
-        Self::Loss,
-        Self::Delay,
-        Self::Duplicate,
-        Self::Reorder,
-        Self::OneWayCut,
-        Self::Partition,
-        Self::LeaderCrash,
-        Self::ManagerCrash,
-        Self::LostTail,
-        Self::StepDown,
-        Self::SlowDisk,
-        Self::SlowAgent,
-        Self::AgentRestart,
-        Self::Reboot,
-        Self::NodeLoss,
-        Self::ClockJump,
-        Self::ContainerCrash,
-        Self::Unhealthy,
-        Self::ImageMissing,
-        Self::Rejoin,
-    ];
-
-    /// In words, for tables.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Loss => "message lost",
-            Self::Delay => "message late",
-            Self::Duplicate => "message doubled",
-            Self::Reorder => "message overtaken",
-            Self::OneWayCut => "one-way cut",
-            Self::Partition => "partition",
-            Self::LeaderCrash => "leader killed",
-            Self::ManagerCrash => "manager killed",
-            Self::LostTail => "unsynced tail lost",
-            Self::StepDown => "leader stepped down",
-            Self::SlowDisk => "slow disk",
-            Self::SlowAgent => "slow agent",
-            Self::AgentRestart => "agent restarted",
-            Self::Reboot => "machine rebooted",
-            Self::NodeLoss => "machine lost",
-            Self::ClockJump => "clock jumped",
-            Self::ContainerCrash => "container crashed",
-            Self::Unhealthy => "container unhealthy",
-            Self::ImageMissing => "image missing",
-            Self::Rejoin => "node joined anew",
-        }
-    }
+    Rejoin => "node joined anew",
 }
 
 /// What a fault leaves to be put right when it ends.

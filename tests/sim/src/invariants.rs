@@ -30,21 +30,13 @@ pub(crate) use self::bounds::QUEUE;
 use std::time::Duration;
 
 use cluster_decide::Plan;
+use cluster_seeds::Violation;
 use cluster_state::{Applied, State, View};
 use cluster_task::Fence;
 use cluster_types::{AssignmentDiff, NodeId, RequestId, SessionStamp, TaskAssignment, TaskId, Timestamp};
 
 use crate::host::Known;
 use crate::manager::Logged;
-
-/// An invariant that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// Which, such as `I8`.
-    pub invariant: &'static str,
-    /// What was seen.
-    pub text: String,
-}
 
 /// What is remembered to judge the next step by.
 #[derive(Default)]

@@ -11,12 +11,12 @@ mod replicate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cluster_seeds::Chance;
 use cluster_state::State;
 use cluster_types::{Entry, Timestamp};
 
 use self::log::Log;
 pub(crate) use self::log::Logged;
-use crate::chance::Chance;
 use crate::clock::{SlewedClock, WallClock};
 use crate::context::Context;
 use crate::event::Event;

@@ -5,39 +5,25 @@ mod faults;
 mod healing;
 mod machines;
 
+use cluster_seeds::{Report, Row};
 use cluster_types::{NodeId, TaskId};
 
 use crate::client::{Client, Origin, random_wish};
 use crate::context::Context;
 use crate::event::Event;
+use crate::fault::Class;
 use crate::host::Host;
 use crate::manager::Manager;
-use crate::report::Report;
 
 /// Steps between two looks at everything.
 const CHECK_EVERY: u64 = 5_000;
 /// Virtual milliseconds within which everything must heal once faults stop.
 const HEALS_WITHIN: u64 = 240_000;
 
-/// How a seed is lived.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Virtual minutes with faults.
-    pub minutes: u64,
-    /// Whether each line of the trace is printed at once.
-    pub aloud: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { minutes: 8, aloud: false }
-    }
-}
-
 /// See the module.
 pub(crate) struct World {
     seed: u64,
-    minutes: u64,
+    seconds: u64,
     steps: u64,
     pub(crate) context: Context,
     pub(crate) managers: Vec<Manager>,
@@ -51,21 +37,25 @@ pub(crate) struct World {
 impl World {
     /// Lives to the end, or to the first violation.
     pub(crate) fn live(mut self) -> Report {
-        let end = self.minutes * 60_000;
+        let end = self.seconds * 1_000;
         while self.context.now < end && self.step() {}
         if self.context.watch.violation.is_none() {
             self.heal();
         }
+        let Self { seed, steps, context: Context { now, trace, fired, watch, .. }, healed_in, .. } = self;
         Report {
-            seed: self.seed,
-            steps: self.steps,
-            millis: self.context.now,
-            fired: self.context.fired,
-            entries: self.context.watch.entries,
-            healed_in: self.healed_in,
-            hash: self.context.trace.hash(),
-            violation: self.context.watch.violation.take(),
-            lines: self.context.trace.lines(),
+            simulator: crate::SIMULATOR.name,
+            seed,
+            end: format!("step {steps}, virtual second {}", now / 1_000),
+            rows: vec![
+                Row::sum("virtual minutes", now).per(60_000),
+                Row::sum("steps", steps),
+                Row::sum("entries", watch.entries),
+                Row::most("longest to heal, s", healed_in).per(1_000),
+            ],
+            faults: Row::faults(Class::WORDS, &fired),
+            violation: watch.violation,
+            trace,
         }
     }
 

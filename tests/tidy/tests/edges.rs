@@ -52,10 +52,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cluster-tidy", &[]),
     ("cluster-lab", &[]),
     ("cluster-cli-tests", &[]),
+    ("cluster-seeds", &["cluster-types"]),
     // Only what is pure: a simulated cluster needs no more.
-    ("cluster-sim", &["cluster-types", "cluster-state", "cluster-decide", "cluster-task"]),
+    ("cluster-sim", &["cluster-seeds", "cluster-types", "cluster-state", "cluster-decide", "cluster-task"]),
     // The Raft group alone: the first simulation must not wait for openraft to be built.
-    ("cluster-sim-raft", &["cluster-types", "cluster-state", "cluster-raft"]),
+    ("cluster-sim-raft", &["cluster-seeds", "cluster-types", "cluster-state", "cluster-raft"]),
 ];
 
 /// Decide, but never act: these reach no clock, disk, network or runtime, not even through a library.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use cluster_seeds::Chance;
+
 use super::End;
-use crate::chance::Chance;
 
 /// What a disk writes at once, in bytes: a torn write is torn between two of these.
 const SECTOR: usize = 512;

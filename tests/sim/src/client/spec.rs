@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cluster_seeds::Chance;
 use cluster_state::View;
 use cluster_types::{
     EndpointMode, FailureAction, HealthSpec, HealthTest, NetworkAttachment, NodeLoss, Overlap, Protocol, PublishMode, PublishedPort,
@@ -9,7 +10,6 @@ use cluster_types::{
 };
 
 use super::wish::{NodeEdit, SpecEdit, Wish};
-use crate::chance::Chance;
 
 /// Services that there may be at once.
 pub(crate) const SERVICES: u64 = 6;
@@ -185,12 +185,12 @@ pub(crate) fn wish(view: &View, chance: &mut Chance) -> Option<Wish> {
         }),
         70..=71 => Wish::RemoveNetwork(network),
         72 | 73 => Wish::Rebalance,
-        74 | 75 => Wish::Node(*chance.pick(&nodes)?, drain(chance)),
-        76..=79 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Drain)),
-        80..=91 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Active)),
-        92 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Availability(Availability::Pause)),
-        93..=97 => Wish::Node(*chance.pick(&nodes)?, NodeEdit::Zone(chance.percent(60).then(|| "a".to_owned()))),
-        98 => Wish::RemoveNode(*chance.pick(nodes.get(5..)?)?),
+        74 | 75 => Wish::Node(chance.pick(&nodes)?, drain(chance)),
+        76..=79 => Wish::Node(chance.pick(&nodes)?, NodeEdit::Availability(Availability::Drain)),
+        80..=91 => Wish::Node(chance.pick(&nodes)?, NodeEdit::Availability(Availability::Active)),
+        92 => Wish::Node(chance.pick(&nodes)?, NodeEdit::Availability(Availability::Pause)),
+        93..=97 => Wish::Node(chance.pick(&nodes)?, NodeEdit::Zone(chance.percent(60).then(|| "a".to_owned()))),
+        98 => Wish::RemoveNode(chance.pick(nodes.get(5..)?)?),
         _ => return None,
     })
 }

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cluster_seeds::Chance;
 use cluster_task::{Fence, TaskMemory};
 use cluster_types::{TaskAssignment, TaskId};
-
-use crate::chance::Chance;
 
 /// One thing that is saved.
 #[derive(Debug, Clone)]

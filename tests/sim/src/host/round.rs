@@ -106,7 +106,7 @@ impl Host {
         if !is_asked && context.chance.percent(50) {
             return;
         }
-        context.trace.say(context.now, &format!("host {} {} {}", self.index, action.word(), task.short()));
+        context.say(&format!("host {} {} {}", self.index, action.word(), task.short()));
         let outcome = match action {
             Action::Prepare => {
                 let assignment = self.agent.as_ref().and_then(|agent| agent.slots.get(&task)?.assignment.clone());
@@ -163,7 +163,7 @@ impl Host {
             return;
         }
         context.watch.stopped(self.index, task);
-        context.trace.say(context.now, &format!("host {}: container {} ends with {code}", self.index, task.short()));
+        context.say(&format!("host {}: container {} ends with {code}", self.index, task.short()));
         // A rare event gets lost: the agent looks at all containers from time to time.
         if context.weather.is_fair || !context.chance.percent(1) {
             context.soon(0..=3, Event::Notice { host: self.index, life: self.life, task });

@@ -7,10 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cluster_seeds::Chance;
 use cluster_task::{Outcome, Verdict};
 use cluster_types::{Checks, ContainerPhase, ContainerSpec, ContainerStatus, Observed, TaskAssignment, TaskId, Timestamp};
-
-use crate::chance::Chance;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -63,7 +63,7 @@ impl Host {
         let Some(agent) = &mut self.agent else { return };
         let Some(stream) = agent.stream() else { return };
         if agent.is_in_session() {
-            context.trace.say(context.now, &format!("host {} leaves session {stream}: {why}", self.index));
+            context.say(&format!("host {} leaves session {stream}: {why}", self.index));
         }
         context.say_up(stream, Up::Closed);
         context.links.close(stream);

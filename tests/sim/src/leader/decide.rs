@@ -67,7 +67,7 @@ impl Manager {
         context.watch.passes += 1;
         context.watch.decided(&view, &plan, now);
         for note in &plan.notes {
-            context.trace.say(context.now, &format!("plan: {}: {}", note.about, note.text));
+            context.say(&format!("plan: {}: {}", note.about, note.text));
         }
         if plan.changes.is_empty() {
             leader.deciding = Deciding::Rests(plan.carry);
@@ -135,7 +135,7 @@ impl Manager {
         };
         entries.remove(&index);
         if !is_applied {
-            context.trace.say(context.now, "the fate of a plan is not known");
+            context.say("the fate of a plan is not known");
             let decides_again = cluster_types::bug!(DecidesAgain);
             leader.deciding = if decides_again { Deciding::Rests(Dirty::all()) } else { Deciding::Settles { since } };
             let at = context.now + RETRY;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use cluster_seeds::Chance;
 use cluster_types::Entry;
-
-use crate::chance::Chance;
 
 /// One entry with the term of the leader that appended it; none is the mark of a new leader.
 #[derive(Debug)]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use cluster_seeds::{Chance, Config, Trace};
 use cluster_state::State;
 use cluster_types::{
     CaRoot, Change, Cluster, ClusterId, DEFAULT_NETWORK, DEFAULT_NETWORK_NAME, Entry, EntryMode, JoinSecret, JoinSecrets, Meta, Network,
@@ -11,24 +13,22 @@ use cluster_types::{
     Timestamp,
 };
 
-use super::{Config, World};
-use crate::chance::Chance;
+use super::World;
 use crate::client::Client;
 use crate::context::Context;
 use crate::event::Event;
-use crate::fault::{Class, Weather};
+use crate::fault::{Fired, Weather};
 use crate::host::Host;
 use crate::invariants::Watch;
 use crate::link::Links;
 use crate::manager::Manager;
 use crate::queue::Queue;
-use crate::trace::Trace;
 
 const CLIENTS: usize = 3;
 
 impl World {
     /// The world of a seed.
-    pub(crate) fn new(seed: u64, config: &Config) -> Self {
+    pub(crate) fn new(seed: u64, config: Config) -> Self {
         let mut chance = Chance::new(seed, 0);
         let managers = if chance.percent(70) { 3 } else { 5 };
         let hosts = managers + if chance.percent(85) { chance.index(5) + 1 } else { chance.index(14) + 2 };
@@ -43,10 +43,9 @@ impl World {
     }
 
     /// One in which nothing happens by itself.
-    pub(crate) fn of(seed: u64, config: &Config, (managers, hosts): (usize, usize), mut chance: Chance) -> Self {
-        let mut trace = Trace::default();
-        trace.aloud = config.aloud;
-        trace.say(0, &format!("seed {seed}: {managers} managers, {hosts} hosts"));
+    pub(crate) fn of(seed: u64, config: Config, (managers, hosts): (usize, usize), mut chance: Chance) -> Self {
+        let mut trace = Trace::new(config.aloud);
+        trace.say(Duration::ZERO, &format!("seed {seed}: {managers} managers, {hosts} hosts"));
         let nodes: Vec<(NodeId, NodeDescription)> = (0..hosts).map(|host| (chance.id(), description(host, 0))).collect();
         let state = first_state(&nodes, managers);
         let mut watch = Watch::default();
@@ -59,12 +58,12 @@ impl World {
             trace,
             weather: Weather::default(),
             watch,
-            fired: [0; Class::ALL.len()],
+            fired: Fired::default(),
         };
         let hosts = nodes.into_iter().enumerate().map(|(index, (node, about))| Host::new(index, managers, node, about)).collect();
         let managers = (0..managers).map(|id| Manager::new(id, managers, state.clone())).collect();
         let (rejoins, clients) = (Vec::new(), Vec::new());
-        let mut world = Self { seed, minutes: config.minutes, steps: 0, context, managers, hosts, clients, rejoins, healed_in: 0 };
+        let mut world = Self { seed, seconds: config.seconds, steps: 0, context, managers, hosts, clients, rejoins, healed_in: 0 };
         world.managers.iter_mut().for_each(|manager| manager.start(&mut world.context));
         world.hosts.iter_mut().for_each(|host| host.start(&mut world.context));
         world
