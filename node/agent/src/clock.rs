@@ -9,6 +9,8 @@ use cluster_types::{Steady, Timestamp};
 pub trait Clock: Send + Sync + 'static {
     /// Now: never goes back, never jumps, so that no delay is held up by somebody who sets the host's clock.
     fn now(&self) -> Timestamp;
+    /// The host's clock, which the runtime's times are of and somebody may set.
+    fn wall(&self) -> Timestamp;
 }
 
 /// The host's real clock: the last reading, and when it was made.
@@ -27,6 +29,10 @@ impl Clock for SystemClock {
         let before = std::mem::replace(&mut last.1, Instant::now());
         let passed = last.1.duration_since(before);
         last.0.follow(passed, wall())
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::of(wall())
     }
 }
 

@@ -14,8 +14,10 @@ pub struct Slot {
     pub assignment: Option<Arc<TaskAssignment>>,
     /// What is remembered of it.
     pub memory: TaskMemory,
-    /// What was last seen of its container.
+    /// What was last seen of its container, in the agent's time.
     pub observed: Observed,
+    /// When that began by the host's clock.
+    began: Timestamp,
     /// The container must be looked at before the next step.
     pub stale: bool,
     /// What the runtime is doing for it now.
@@ -111,6 +113,14 @@ impl Slot {
             self.memory.record(action, outcome, now);
             self.changed |= self.memory.status.state != before;
         }
+    }
+
+    /// The container was looked at, at `now`, when the host's clock said `wall`. What it has been since is told by that clock, which somebody may
+    /// set: it is taken into the agent's time once, when it is new.
+    pub fn see(&mut self, observed: Observed, wall: Timestamp, now: Timestamp) {
+        let at = if observed.at == self.began { self.observed.at } else { observed.at.shifted(wall, now) };
+        self.began = observed.at;
+        self.observed = Observed { at, ..observed };
     }
 
     /// A probe ended.

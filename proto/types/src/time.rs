@@ -26,6 +26,13 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(after.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// This moment by another clock, which says `to` while the one that it was read from says `from`: as long ago by both. What is not known
+    /// stays so.
+    #[must_use]
+    pub fn shifted(self, from: Self, to: Self) -> Self {
+        if self == Self::default() { self } else { Self(to.0.saturating_add(self.0).saturating_sub(from.0)) }
+    }
+
     /// How long this moment is after `earlier`; zero when it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

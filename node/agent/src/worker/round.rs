@@ -110,14 +110,14 @@ impl Worker {
             // Jobs catch panics themselves, and are aborted only when the worker ends.
             Err(error) => return tracing::error!(%error, "a job of the runtime was lost"),
         };
-        let now = self.clock.now();
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         let task = finished.task;
         let Some(slot) = self.slots.get_mut(&task) else { return };
         slot.memory.last_lines = finished.last_lines;
         slot.rest(finished.acted, now);
         match finished.observed {
             Ok(observed) => {
-                slot.observed = observed;
+                slot.see(observed, wall, now);
                 self.ready.insert(task);
             }
             Err(error) => {

@@ -1,8 +1,9 @@
 //! Turns of one task: what they ask for, and what they leave alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use cluster_types::{ContainerPhase, ServiceId, TaskId, TaskSpec};
+use cluster_types::{Checks, ContainerPhase, HealthCheck, ServiceId, TaskId, TaskSpec};
 
 use super::*;
 
@@ -71,6 +72,40 @@ fn an_action_that_ends_the_task_is_told_in_the_next_turn() {
     let turn = slot.turn(NOW);
     assert_eq!(turn.report.map(|status| (status.state, status.error)), Some((TaskState::Rejected, Some("no such image".to_owned()))));
     assert_eq!(slot.turn(NOW).report, None, "once");
+}
+
+/// A host's clock that is set back leaves the agent's time ahead of it, for hours.
+#[test]
+fn a_start_period_is_the_containers_though_the_hosts_clock_was_set_back() {
+    let health = HealthCheck {
+        command: vec!["/probe".to_owned()],
+        interval: Duration::from_secs(1),
+        timeout: Duration::from_secs(1),
+        retries: 1,
+        start_period: Duration::from_secs(30),
+        start_interval: Duration::from_secs(1),
+    };
+    let checks = Arc::new(Checks { health: Some(health), readiness: None });
+    let wall = |now: Timestamp| Timestamp(now.0 - 600_000);
+    let mut slot = fresh(DesiredState::Running);
+    let mut now = NOW;
+    let container = |phase| Observed { phase, at: wall(NOW), checks: Arc::clone(&checks), ..Observed::default() };
+    for (action, phase) in [(Action::Prepare, ContainerPhase::Prepared), (Action::Start, ContainerPhase::Running)] {
+        assert_eq!(slot.turn(now).action, Some(action));
+        slot.rest(Some((action, Outcome::Done)), now);
+        slot.see(container(phase), wall(now), now);
+    }
+    let mut failed = 0;
+    while !slot.memory.is_unhealthy() {
+        if slot.turn(now).probe.is_some() {
+            slot.probed(Check::Health, &Verdict::Failed("it is ill".to_owned()), now);
+            failed += 1;
+        }
+        now = now.plus(Duration::from_millis(500));
+        // It is set again while the container runs: that changes nothing either.
+        slot.see(container(ContainerPhase::Running), now, now);
+    }
+    assert!(failed > 1 && now.since(NOW) >= Duration::from_secs(30), "{failed} failures, the last after {:?}", now.since(NOW));
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl Host {
         let now = agent.clock.read(context.now, self.wall);
         let Some(slot) = agent.slots.get_mut(&task) else { return };
         slot.rest(acted, now);
-        slot.observed = observed;
+        slot.see(observed, self.wall.now(context.now), now);
         agent.ready.insert(task);
         self.wake_worker(context);
     }
