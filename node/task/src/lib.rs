@@ -10,6 +10,9 @@ pub mod probe;
 pub mod slot;
 pub mod step;
 
+#[cfg(test)]
+mod samples;
+
 pub use action::{Action, Outcome};
 pub use fence::{Fence, Refused, Sequence};
 pub use memory::TaskMemory;

@@ -61,7 +61,7 @@ impl Slot {
         Self { stale: true, ..Self::default() }
     }
 
-    /// A task of an earlier life of the agent. Whether it has a container.
+    /// A task of an earlier life of the agent, which has a container when that is `present`.
     #[must_use]
     pub fn adopted(assignment: Option<Arc<TaskAssignment>>, memory: TaskMemory, present: bool) -> Self {
         Self { assignment, memory, stale: present, ..Self::default() }

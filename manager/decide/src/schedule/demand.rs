@@ -136,16 +136,16 @@ impl Demand {
 
     /// Whether what changes while tasks are placed lets one more in.
     pub(super) fn fits(&self, room: &Room, count: u32) -> bool {
-        self.fits_in_numbers(room, count) && self.is_granted(room)
+        self.fits_but_generic(room, count) && self.fits_generic(room)
     }
 
-    /// Whether the room has the generic resources: dear to ask, so the best nodes are asked only.
-    pub(super) fn is_granted(&self, room: &Room) -> bool {
+    /// Whether the generic resources are there. Dear to ask, so placing asks the best nodes only.
+    pub(super) fn fits_generic(&self, room: &Room) -> bool {
         self.generic.is_empty() || self.lacks_generic(room).is_none()
     }
 
     /// The rest of [`Self::fits`].
-    pub(super) fn fits_in_numbers(&self, room: &Room, count: u32) -> bool {
+    pub(super) fn fits_but_generic(&self, room: &Room, count: u32) -> bool {
         self.reservation.nano_cpus <= room.free.nano_cpus
             && self.reservation.memory <= room.free.memory
             && (self.placement.max_per_node == 0 || u64::from(count) < self.placement.max_per_node)

@@ -40,7 +40,7 @@ pub(super) fn place_with(
     while placed.len() < count {
         let outcome = group.step(&mut |index| {
             let room = &mut fleet.rooms[index as usize];
-            if !demand.is_granted(room) || !agrees(placed.len(), room.node.id) {
+            if !demand.fits_generic(room) || !agrees(placed.len(), room.node.id) {
                 return Outcome::Declined;
             }
             placed.push(Spot { node: room.node.id, generic: room.take(demand) });
@@ -76,7 +76,7 @@ pub(super) fn admit(
 /// The nodes that may take a task, but for their generic resources.
 fn candidates(fleet: &mut Fleet, demand: &Demand, standing: &Standing) -> Group {
     let branches = Branches::of(fleet, demand, standing);
-    let fits = |room: &Room, count| demand.fits_in_numbers(room, count);
+    let fits = |room: &Room, count| demand.fits_but_generic(room, count);
     Group::of(ranks_of(fleet, demand, standing, fits), &branches)
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use cluster_types::{ContainerStatus, DesiredState, ServiceId, TaskAssignment, TaskId, TaskSpec, TaskStatus};
+use cluster_types::{ContainerStatus, DesiredState, TaskStatus};
 use proptest::prelude::*;
 
 use super::*;
+use crate::samples::assignment;
 use crate::{Action, Outcome, step};
 
 const START: Timestamp = Timestamp(1_000_000);
@@ -51,17 +52,7 @@ impl World {
 
     /// Steps until nothing is to be done now; when to look again.
     fn settle(&mut self) -> Option<Timestamp> {
-        let assignment = TaskAssignment {
-            task: TaskId::from_bits(1),
-            service: ServiceId::from_bits(1),
-            service_name: "web".to_owned(),
-            slot: 1,
-            desired: self.wanted,
-            spec: Arc::new(TaskSpec::default()),
-            ports: Vec::new(),
-            addresses: Vec::new(),
-            generic: Default::default(),
-        };
+        let assignment = assignment(self.wanted);
         loop {
             let step = step(Some(&assignment), &self.observed, &self.memory, self.now);
             self.memory = step.memory;

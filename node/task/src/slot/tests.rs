@@ -1,26 +1,16 @@
 //! Turns of one task: what they ask for, and what they leave alone.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cluster_types::{Checks, ContainerPhase, HealthCheck, ServiceId, TaskId, TaskSpec};
+use cluster_types::{Checks, ContainerPhase, HealthCheck};
 
 use super::*;
+use crate::samples::assignment;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
 fn assigned(slot: &mut Slot, desired: DesiredState) {
-    slot.assignment = Some(Arc::new(TaskAssignment {
-        task: TaskId::from_bits(1),
-        service: ServiceId::from_bits(1),
-        service_name: "web".to_owned(),
-        slot: 1,
-        desired,
-        spec: Arc::new(TaskSpec::default()),
-        ports: Vec::new(),
-        addresses: Vec::new(),
-        generic: BTreeMap::new(),
-    }));
+    slot.assignment = Some(Arc::new(assignment(desired)));
 }
 
 fn fresh(desired: DesiredState) -> Slot {

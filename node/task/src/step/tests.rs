@@ -1,27 +1,13 @@
 //! The machine against a model of a runtime and an agent that dies between any two steps.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use cluster_types::{ContainerStatus, ServiceId, TaskId, TaskSpec};
+use cluster_types::ContainerStatus;
 use proptest::prelude::*;
 
 use super::*;
 use crate::Outcome;
-
-fn assignment(desired: DesiredState) -> TaskAssignment {
-    TaskAssignment {
-        task: TaskId::from_bits(1),
-        service: ServiceId::from_bits(1),
-        service_name: "web".to_owned(),
-        slot: 1,
-        desired,
-        spec: Arc::new(TaskSpec::default()),
-        ports: Vec::new(),
-        addresses: Vec::new(),
-        generic: BTreeMap::new(),
-    }
-}
+use crate::samples::assignment;
 
 /// A runtime of one container, and the agent around the machine: memory in RAM, memory on disk.
 #[derive(Clone, Default)]
