@@ -78,10 +78,13 @@ impl<'a> Survey<'a> {
         }
     }
 
-    /// A place with tasks of older specs only. Where its node is closed it cannot be taken on, but may be in flight already.
-    fn add_stale(&mut self, draft: &Draft<'_>, slot: Slot<'a>, has_failed: bool) {
+    /// A place with tasks of older specs only. Where its node is closed it cannot be taken on, but may be in flight already: then it keeps the
+    /// newest task that serves, or is waited for.
+    fn add_stale(&mut self, draft: &mut Draft<'_>, slot: Slot<'a>, has_failed: bool) {
         if slot.is_filled() && takes_successor(draft, slot) {
             self.stale.push(StalePlace { slot, has_failed });
+        } else if let Some(serves) = slot.wanted().rfind(|task| task.status.is_serving()) {
+            slot.wanted().filter(|task| task.id != serves.id).for_each(|task| draft.stop(task));
         } else if let Some(task) = overtaken(slot).filter(|_| !has_failed) {
             self.wait_for(task);
         }

@@ -81,6 +81,27 @@ fn a_place_that_an_overtaken_update_stopped_is_given_up_at_the_deadline() {
 }
 
 #[test]
+fn a_new_task_beside_the_old_one_on_a_node_that_closed_is_taken_back_by_the_next_update() {
+    let mut bed = Testbed::new(2);
+    let mut spec = ServiceSpec { mode: ServiceMode::Global, ..spec("agent", 0) };
+    spec.update.order = UpdateOrder::StartFirst;
+    let agent = bed.create(1, spec);
+    bed.settle();
+    image(&mut bed, agent, "web:2");
+    bed.pass();
+    assert_eq!(bed.wanted(agent).len(), 3);
+    bed.update_node(1, |node| node.availability = Availability::Pause);
+    image(&mut bed, agent, "web:3");
+    bed.pass();
+    bed.settle();
+    assert_eq!((running(&bed, agent, "web:1").len(), running(&bed, agent, "web:3").len()), (1, 1));
+    assert_eq!((bed.wanted(agent).len(), state(&bed, agent)), (2, Some(UpdateState::Completed)));
+    bed.update_node(1, |node| node.availability = Availability::Active);
+    bed.settle();
+    assert!(all_run(&bed, agent, "web:3", 2));
+}
+
+#[test]
 fn a_place_that_never_ran_anything_on_a_closed_node_is_not_waited_for() {
     let mut bed = Testbed::new(3);
     let agent = bed.create(1, ServiceSpec { mode: ServiceMode::Global, ..spec("agent", 0) });
