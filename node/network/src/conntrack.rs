@@ -5,10 +5,13 @@ use std::net::Ipv4Addr;
 
 use crate::NetworkError;
 use crate::netfilter::Netfilter;
-use crate::netfilter::message::{ACK, DUMP, REQUEST, attribute, find, nested};
+use crate::netfilter::message::{ACK, DUMP, REQUEST, attribute, find, nested, number};
 
 const GET: u16 = (1 << 8) | 1;
 const DELETE: u16 = (1 << 8) | 2;
+const GET_STATISTICS: u16 = (1 << 8) | 5;
+/// `CTA_STATS_GLOBAL_ENTRIES`.
+const ENTRIES: u16 = 1;
 const TUPLE_ORIG: u16 = 1;
 const TUPLE_REPLY: u16 = 2;
 const ID: u16 = 12;
@@ -22,8 +25,8 @@ const PROTO_NUM: u16 = 1;
 /// The bit of a filter that compares the source address.
 const FILTER_SOURCE: u32 = 1;
 const UDP: u8 = 17;
-/// Up to so many addresses the kernel looks for each; with more, the whole table is read once.
-const FEW: usize = 16;
+/// Reading so many connections costs about as much as one look of the kernel's own through its whole table.
+const ONE_LOOK: usize = 10_000;
 /// How many entries one call forgets at most; what is left ends by its own timeout.
 const MOST: usize = 20_000;
 
@@ -44,19 +47,28 @@ pub(crate) fn flush(netfilter: &Netfilter, addresses: &BTreeSet<Ipv4Addr>, which
             entries.extend(Connection::read(body).filter(|found| found.is_meant(addresses, which)).map(|found| found.name));
         }
     };
-    let mut filtered = Ok(());
-    if addresses.len() <= FEW {
-        // Each look makes the kernel walk over its whole table. Who is led there answers from there.
-        let sides: &[u16] = if which == Which::LedByUdp { &[TUPLE_REPLY] } else { &[TUPLE_ORIG, TUPLE_REPLY] };
-        for (address, side) in addresses.iter().flat_map(|address| sides.iter().map(move |side| (address, *side))) {
-            filtered = filtered.and_then(|()| netfilter.exchange(GET, REQUEST | DUMP, &filter(*address, side), &mut take));
-        }
-    }
-    if addresses.len() > FEW || filtered.is_err() {
+    // Who is led there answers from there.
+    let sides: &[u16] = if which == Which::LedByUdp { &[TUPLE_REPLY] } else { &[TUPLE_ORIG, TUPLE_REPLY] };
+    let looks: Vec<Vec<u8>> = addresses.iter().flat_map(|address| sides.iter().map(|side| filter(*address, *side))).collect();
+    let is_cheaper = read_cheaper(netfilter, looks.len())?;
+    let looked = !is_cheaper && looks.iter().try_for_each(|look| netfilter.exchange(GET, REQUEST | DUMP, look, &mut take)).is_ok();
+    if !looked {
         netfilter.exchange(GET, REQUEST | DUMP, &[], &mut take)?;
     }
     // One that ended by itself meanwhile is no failure.
     Ok(entries.iter().filter(|name| netfilter.exchange(DELETE, REQUEST | ACK, name, |_| {}).is_ok()).count())
+}
+
+/// Whether reading the whole table once is cheaper than some looks for single addresses: each look walks over the whole table too, and takes
+/// some ten milliseconds of a processor for 262,144 empty buckets.
+fn read_cheaper(netfilter: &Netfilter, looks: usize) -> Result<bool, NetworkError> {
+    if looks < 2 {
+        return Ok(false);
+    }
+    let mut entries = None;
+    netfilter.exchange(GET_STATISTICS, REQUEST | ACK, &[], |body| entries = number(body, ENTRIES))?;
+    let entries = entries.map_or(usize::MAX, |entries| usize::try_from(entries).unwrap_or(usize::MAX));
+    Ok(entries <= (looks - 1).saturating_mul(ONE_LOOK))
 }
 
 /// A dump's wish for the connections whose source, as first sent or in answers, is an address.

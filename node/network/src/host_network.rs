@@ -30,7 +30,7 @@ use crate::places::{MAIN_TABLE, Places, RESOLVER};
 use crate::port::HeldPort;
 use crate::rules::{Draft, Ruleset};
 use crate::saved_view::SavedView;
-use crate::{NetworkError, nft};
+use crate::{NetworkError, link, nft};
 use audit_rules::Guard;
 use pool::Prepared;
 
@@ -73,6 +73,10 @@ struct Shared {
     underlay: StdMutex<Option<Ipv4Addr>>,
     view: watch::Sender<Arc<ViewItems>>,
     askers: RwLock<BTreeMap<Ipv4Addr, Asker>>,
+    /// Addresses whose task has none any more, and whose connections are not forgotten yet.
+    leaving: StdMutex<BTreeMap<Ipv4Addr, TaskId>>,
+    /// Held while they are.
+    forgetting: Mutex<()>,
     report: watch::Sender<NodeNetwork>,
     /// Told when an address came free or a network became known.
     moved: Notify,
@@ -165,11 +169,15 @@ impl HostNetwork {
     pub async fn close(&self) {
         let mut state = self.shared.state.lock().await;
         state.closed = true;
+        let used: Vec<String> = state.used.iter().map(|index| self.link(*index)).collect();
         for task in state.attached.keys().copied().collect::<Vec<_>>() {
             self.take_back(&mut state, task).await;
         }
         for prepared in std::mem::take(&mut state.prepared) {
             self.destroy(&mut state, prepared.index).await;
+        }
+        for link in used {
+            link::unplug(&self.shared.handle, &link).await;
         }
         state.ingress.clear();
         self.shared.saved.forget();
@@ -198,7 +206,7 @@ impl HostNetwork {
         *self.shared.underlay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets connections in the background of the caller's wait; a failure is only logged.
+    /// Forgets connections without keeping a thread of the caller's; a failure is only logged.
     async fn forget_connections(&self, addresses: BTreeSet<Ipv4Addr>, which: Which) {
         if addresses.is_empty() {
             return;

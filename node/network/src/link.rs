@@ -70,7 +70,15 @@ pub(crate) async fn raise(handle: &Handle, link: &str, mtu: u32) -> Result<(), N
     Ok(())
 }
 
-/// On the host: takes a link away at once. A namespace that ends takes its links too, but later.
+/// On the host: takes a link out of use, and its routes with it. It vanishes with its namespace, a little later: to take it away at once
+/// makes the kernel hold the caller's thread for some 20 ms.
+pub(crate) async fn lower(handle: &Handle, link: &str) {
+    if let Err(error) = handle.link().set(LinkUnspec::new_with_name(link).down().build()).execute().await {
+        tracing::debug!(%error, link, "a link had gone already");
+    }
+}
+
+/// On the host: takes a link away before this returns.
 pub(crate) async fn unplug(handle: &Handle, link: &str) {
     if let Ok(Some(found)) = handle.link().get().match_name(link).execute().try_next().await
         && let Err(error) = handle.link().del(found.header.index).execute().await

@@ -41,28 +41,46 @@ impl HostNetwork {
         }
     }
 
-    /// Takes back what a task was given. Nothing happens when it has nothing.
+    /// Takes back what a task was given. Nothing happens when it has nothing. Its connections are forgotten soon after; until then no task
+    /// of this host is given its addresses.
     ///
     /// # Errors
     /// When the rules cannot be written; the namespace is gone all the same.
     pub async fn detach(&self, task: TaskId) -> Result<(), NetworkError> {
         let mut state = self.shared.state.lock().await;
         let addresses = state.attached.get(&task).map(|record| record.attachment.addresses.clone()).unwrap_or_default();
+        self.leaving().extend(addresses.iter().map(|has| (has.address, task)));
         let had_ports = self.take_back(&mut state, task).await;
-        let result = if had_ports { self.write_rules(&mut state).await } else { Ok(()) };
-        drop(state);
-        self.shared.moved.notify_waiters();
-        self.forget_connections(addresses.iter().map(|has| has.address).collect(), Which::All).await;
-        result
+        if !addresses.is_empty() {
+            self.forget_leaving();
+        }
+        if had_ports { self.write_rules(&mut state).await } else { Ok(()) }
+    }
+
+    /// In the background: the kernel takes its time. One after another, so that those that end meanwhile go together.
+    fn forget_leaving(&self) {
+        let network = self.clone();
+        tokio::spawn(async move {
+            let _turn = network.shared.forgetting.lock().await;
+            let gone: BTreeSet<Ipv4Addr> = network.leaving().keys().copied().collect();
+            network.forget_connections(gone.clone(), Which::All).await;
+            network.leaving().retain(|address, _| !gone.contains(address));
+            network.shared.moved.notify_waiters();
+        });
+    }
+
+    fn leaving(&self) -> std::sync::MutexGuard<'_, BTreeMap<Ipv4Addr, TaskId>> {
+        self.shared.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether all is there that a task with these addresses needs: the subnets of its further networks.
-    fn ready(&self, state: &State, addresses: &[TaskAddress]) -> Result<Vec<Subnet>, NetworkError> {
+    pub(super) fn ready(&self, state: &State, addresses: &[TaskAddress]) -> Result<Vec<Subnet>, NetworkError> {
         if state.closed {
             return Err(NetworkError::Closed);
         }
         for TaskAddress { address, .. } in addresses {
-            if let Some(Asker { task, .. }) = self.asker(*address) {
+            let owner = self.asker(*address).map(|asker| asker.task);
+            if let Some(task) = owner.or_else(|| self.leaving().get(address).copied()) {
                 return Err(NetworkError::AddressTaken { address: *address, task });
             }
         }

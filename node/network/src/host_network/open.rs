@@ -30,6 +30,8 @@ impl HostNetwork {
             underlay: StdMutex::new(last.underlay),
             view: watch::Sender::new(Arc::new(last.view())),
             askers: RwLock::default(),
+            leaving: StdMutex::default(),
+            forgetting: Mutex::default(),
             report: watch::Sender::default(),
             moved: Notify::new(),
             state: Mutex::default(),

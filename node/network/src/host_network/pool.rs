@@ -52,7 +52,7 @@ impl HostNetwork {
 
     /// Ends a namespace and its link, and gives the number back.
     pub(super) async fn destroy(&self, state: &mut State, index: u32) {
-        link::unplug(&self.shared.handle, &self.link(index)).await;
+        link::lower(&self.shared.handle, &self.link(index)).await;
         namespace::remove(&self.netns(index));
         state.used.remove(&index);
     }

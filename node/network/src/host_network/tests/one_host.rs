@@ -134,6 +134,25 @@ fn a_namespace_ends_with_its_attachment() {
 }
 
 #[test]
+fn an_address_is_nobodys_until_its_connections_are_forgotten() {
+    let (machine, dir) = (machine(), Dir::new());
+    let path = dir.path().to_owned();
+    machine.run(async move {
+        let network = open(&path).await;
+        let (old, new) = (TaskId::from_bits(1), TaskId::from_bits(2));
+        network.attach(old, &[address(1)], &[]).await.unwrap();
+        let turn = network.shared.forgetting.lock().await;
+        network.detach(old).await.unwrap();
+        assert_eq!(network.asker(address(1).address), None, "the name server knows it no more");
+        let refused = network.ready(&*network.shared.state.lock().await, &[address(1)]).unwrap_err();
+        assert!(matches!(refused, NetworkError::AddressTaken { task, .. } if task == old), "{refused}");
+        drop(turn);
+        network.attach(new, &[address(1)], &[]).await.unwrap();
+        network.close().await;
+    });
+}
+
+#[test]
 fn an_address_is_waited_for_and_so_is_a_further_network() {
     let (machine, dir) = (machine(), Dir::new());
     let path = dir.path().to_owned();
