@@ -73,14 +73,13 @@ impl Exchange {
     /// some still; `kept` is dropped then. Also says what the kernel had against sending.
     pub async fn run(self, patience: Duration, kept: impl Send + 'static) -> (Arrived, Option<String>) {
         let Self { receiver, sender } = self;
-        let trouble = sender.trouble();
+        // Before anything can have arrived: the other host may have sent all of its own already.
+        let trouble = sender.send().await;
         tokio::spawn(async move {
-            sender.send().await;
+            sender.send_again().await;
             drop(kept);
         });
-        let arrived = receiver.arrived(patience).await;
-        let trouble = trouble.get().cloned();
-        (arrived, trouble)
+        (receiver.arrived(patience).await, trouble)
     }
 }
 

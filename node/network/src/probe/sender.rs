@@ -1,7 +1,6 @@
 //! Sends probes: few, and at growing distances, so that a lost one does not count.
 
 use std::net::Ipv4Addr;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Ipv4PathMtuDiscovery, set_ip_mtu_discover};
@@ -12,14 +11,13 @@ use super::Way;
 use super::datagram::{Size, payload};
 use crate::NetworkError;
 
-/// When a small and a full one are sent, in milliseconds from the beginning: ten datagrams in all.
-const ROUNDS: [u64; 5] = [0, 30, 150, 600, 1500];
+/// When a small and a full one are sent again, in milliseconds from the first ones: ten datagrams in all.
+const AGAIN: [u64; 4] = [30, 150, 600, 1500];
 
 pub(super) struct Sender {
     socket: UdpSocket,
     peer: (Ipv4Addr, u16),
     probes: [Vec<u8>; 2],
-    trouble: Arc<OnceLock<String>>,
 }
 
 impl Sender {
@@ -30,23 +28,27 @@ impl Sender {
         // Never in fragments, and whatever the kernel believes to know of the way.
         set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE).map_err(NetworkError::kernel(step))?;
         let probes = [Size::Small, Size::Full].map(|size| payload(size, &way.nonce, mtu));
-        Ok(Self { socket, peer: (way.peer, way.port), probes, trouble: Arc::default() })
+        Ok(Self { socket, peer: (way.peer, way.port), probes })
     }
 
-    /// The first thing that the kernel had against sending.
-    pub(super) fn trouble(&self) -> Arc<OnceLock<String>> {
-        Arc::clone(&self.trouble)
-    }
-
-    pub(super) async fn send(&self) {
-        let start = Instant::now();
-        for round in ROUNDS {
-            tokio::time::sleep_until(start + Duration::from_millis(round)).await;
-            for probe in &self.probes {
-                if let Err(error) = self.socket.send_to(probe, self.peer).await {
-                    let _ = self.trouble.set(error.to_string());
-                }
+    /// Sends one of each. The first thing that the kernel had against it.
+    pub(super) async fn send(&self) -> Option<String> {
+        let mut trouble = None;
+        for probe in &self.probes {
+            if let Err(error) = self.socket.send_to(probe, self.peer).await {
+                trouble.get_or_insert(error.to_string());
             }
+        }
+        trouble
+    }
+
+    /// Sends one of each, again and again.
+    pub(super) async fn send_again(&self) {
+        let start = Instant::now();
+        for at in AGAIN {
+            tokio::time::sleep_until(start + Duration::from_millis(at)).await;
+            // What the kernel has against it, it said the first time.
+            let _ = self.send().await;
         }
     }
 }

@@ -26,7 +26,6 @@ impl Pair {
 
     /// What arrives at the first and the second host, and what kept them from sending.
     fn exchange(&self) -> [(Arrived, Option<String>); 2] {
-        let way = |own, peer| Way { own: address(own), peer: address(peer), port: 4789, nonce: [7; 16] };
         let run = |host: usize, way: Way| {
             self.hosts[host].run(async move {
                 let mtu = interface(way.own).await.unwrap().unwrap().mtu;
@@ -39,6 +38,10 @@ impl Pair {
             [first.join().unwrap(), second]
         })
     }
+}
+
+fn way(own: u8, peer: u8) -> Way {
+    Way { own: address(own), peer: address(peer), port: 4789, nonce: [7; 16] }
 }
 
 fn address(last: u8) -> Ipv4Addr {
@@ -70,6 +73,20 @@ fn a_firewall_keeps_out_its_direction_alone() {
     pair.hosts[1].place.sh(&rules.replace("HOOK", "output"));
     let [(first, none), (second, refused)] = pair.exchange();
     assert_eq!((first, none, second), (NONE, None, ALL));
+    assert!(refused.unwrap().contains("not permitted"));
+}
+
+#[test]
+fn what_keeps_a_host_from_sending_is_told_though_all_has_arrived_there_already() {
+    let pair = Pair::new();
+    pair.hosts[0]
+        .place
+        .sh("nft add table ip t; nft 'add chain ip t c { type filter hook output priority 0; }'; nft add rule ip t c udp dport 4789 drop");
+    let open = |host: usize, way: Way| pair.hosts[host].run(async move { Exchange::open(way, 1500).await.unwrap() });
+    let (first, second) = (open(0, way(1, 2)), open(1, way(2, 1)));
+    pair.hosts[1].run(second.run(Duration::from_millis(500), ()));
+    let (arrived, refused) = pair.hosts[0].run(first.run(PATIENCE, ()));
+    assert_eq!(arrived, ALL);
     assert!(refused.unwrap().contains("not permitted"));
 }
 
