@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// Long enough for anything on a busy machine: what takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What takes longer is said.
+const SLOW: Duration = Duration::from_secs(2);
+
 /// What a command gave back.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -247,6 +250,7 @@ impl Lab {
         let start = Instant::now();
         loop {
             if let Some(found) = check() {
+                say_slow(start, what);
                 return found;
             }
             assert!(start.elapsed() < PATIENCE, "after {} s, not: {what}\n{}", PATIENCE.as_secs(), self.logs());
@@ -341,8 +345,19 @@ pub(crate) fn built(program: &str) -> PathBuf {
     test.ancestors().nth(2).expect("target/PROFILE").join(program)
 }
 
+/// Says what took long, for whoever asks where the time of the tests goes.
+fn say_slow(start: Instant, what: &str) {
+    let took = start.elapsed();
+    if took > SLOW {
+        eprintln!("  {:.1} s: {what}", took.as_secs_f64());
+    }
+}
+
 fn answer(command: &mut Command) -> Answer {
+    let start = Instant::now();
     let output = command.stdin(Stdio::null()).output().expect("the command runs");
+    let words: Vec<_> = command.get_args().skip(2).map(|word| word.to_string_lossy()).collect();
+    say_slow(start, &words.join(" "));
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let code = output.status.code().unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or(0));
     Answer { code, out: text(output.stdout), err: text(output.stderr) }

@@ -75,7 +75,7 @@ fn as_wanted(view: &View, service: &Service) -> Found {
     if !expected.contains(&places.len()) {
         return Err(format!("service {name} has {} places instead of {expected:?}", places.len()));
     }
-    let moves = wanted.iter().filter(|task| finds_no_room(view, task, &wanted)).count();
+    let moves = wanted.iter().filter(|task| finds_no_room(view, task, &wanted) || is_given_up(service, task, &wanted)).count();
     if wanted.len() > places.len() + moves && !held {
         let words = wanted.iter().map(|task| in_words(view, task)).collect::<Vec<_>>().join(", ");
         return Err(format!("service {name} has {} tasks in {} places: {words}", wanted.len(), places.len()));
@@ -110,6 +110,16 @@ fn finds_no_room(view: &View, task: &Task, wanted: &[&Arc<Task>]) -> bool {
         other.relocate || node.is_some_and(|node| node.spec.availability == Availability::Drain)
     };
     waits && wanted.iter().any(|other| other.id != task.id && other.slot == task.slot && leaves(other))
+}
+
+/// A place that an update went on without, such as one of a node that was paused meanwhile: its new task waits beside the old one, which
+/// serves until that starts.
+fn is_given_up(service: &Service, task: &Task, wanted: &[&Arc<Task>]) -> bool {
+    let gave_up = service.update.as_ref().is_some_and(|update| task.meta.created < update.given_up);
+    let waits = task.status.state < TaskState::Assigned && task.status.error.is_some();
+    let place = |task: &Task| (task.slot, task.node.filter(|_| task.slot == 0));
+    let serves = |other: &Task| place(other) == place(task) && other.spec_version < task.spec_version && other.status.is_serving();
+    gave_up && waits && wanted.iter().any(|other| serves(other))
 }
 
 /// On a node that is paused, a task of a global service that ended has no successor before the node takes tasks again.
