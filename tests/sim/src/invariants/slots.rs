@@ -8,7 +8,7 @@ use cluster_types::{Availability, DesiredState, Node, NodeId, Object, ServiceId,
 
 use super::Found;
 
-/// Entries for which a plan may be under way that was made when a node was drained.
+/// Entries for which a plan may be under way that was made when a node was drained, though the node may be gone when it is applied.
 const UNDER_WAY: u64 = 300;
 
 /// A slot, or the node of a global service's task.
@@ -64,9 +64,11 @@ impl Slots {
     }
 
     fn leaves(&self, view: &View, task: &Task) -> bool {
-        let Some(node) = task.node.and_then(|node| view.node(node)) else { return false };
-        let was_drained = self.drained.get(&node.id).is_some_and(|at| at + UNDER_WAY > view.index().0);
-        task.slot != 0 && (task.relocate || was_drained || node.spec.availability == Availability::Drain)
+        let Some(node) = task.node else { return false };
+        // It may have been removed since.
+        let was_drained = self.drained.get(&node).is_some_and(|at| at + UNDER_WAY > view.index().0);
+        let is_drained = view.node(node).is_some_and(|node| node.spec.availability == Availability::Drain);
+        task.slot != 0 && (task.relocate || was_drained || is_drained)
     }
 }
 
