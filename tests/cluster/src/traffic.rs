@@ -55,6 +55,18 @@ pub fn load_within(lab: &Lab, container: &Inside, to: &str, requests: usize, way
     within(lab, container, &command).json().pop().expect("what came of the requests")
 }
 
+/// Which of several `address:port` answer a request from a container's network. All are asked at the same time: those that do not answer
+/// take as long as a client has patience.
+#[must_use]
+pub fn answering(lab: &Lab, container: &Inside, targets: &[String]) -> Vec<String> {
+    std::thread::scope(|scope| {
+        let ask = |to| move || answered(&load_within(lab, container, to, 1, "new")) > 0;
+        let asked: Vec<_> = targets.iter().map(|to| (to, scope.spawn(ask(to)))).collect();
+        let answers = asked.into_iter().filter_map(|(to, asked)| asked.join().expect("an answer").then_some(to));
+        answers.cloned().collect()
+    })
+}
+
 /// How many requests were answered.
 #[must_use]
 pub fn answered(answers: &Value) -> u64 {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use cluster_lab::Lab;
-use cluster_lab::traffic::{addresses, answered, answerers, end_serving, inside, load, load_within, serve, within};
+use cluster_lab::traffic::{addresses, answered, answerers, answering, end_serving, inside, load, load_within, serve, within};
 use serde_json::Value;
 
 const HOSTS: [&str; 3] = ["m1", "w1", "w2"];
@@ -177,10 +177,9 @@ fn services_change_their_networks(lab: &Lab) {
     lab.must("m1", &["service", "update", "--network-rm", "default", "roamer"]);
     lab.until("its old network does not know it", || addresses(lab, &probe, "roamer").is_empty().then_some(()));
     assert_eq!(answered(&load_within(lab, &probe, &format!("{before}:80"), 1, "new")), 0, "its old address leads nowhere");
-    for task in addresses(lab, &user, "tasks.roamer") {
-        assert_eq!(answered(&load_within(lab, &user, &format!("{task}:80"), 1, "new")), 1, "within its network: {task}");
-        assert_eq!(answered(&load_within(lab, &probe, &format!("{task}:80"), 1, "new")), 0, "from its old network: {task}");
-    }
+    let tasks: Vec<String> = addresses(lab, &user, "tasks.roamer").iter().map(|address| format!("{address}:80")).collect();
+    assert_eq!((tasks.len(), answering(lab, &user, &tasks)), (2, tasks.clone()), "within its network");
+    assert!(answering(lab, &probe, &tasks).is_empty(), "from its old network");
 }
 
 /// Names of the world, as the hosts' resolver sees questions for them: how many came to it.
@@ -219,8 +218,7 @@ fn an_internal_network_has_no_way_out(lab: &Lab) {
         assert_eq!(answered(&load_within(lab, &hidden, &format!("{vip}:80"), 6, "new")), 6, "its own service: {hidden:?}");
         // The address of the name service is the host's own, and leads to nothing else of the host.
         let of_the_host = "169.254.1.53:8070".to_owned();
-        let reached: Vec<&String> =
-            world.iter().chain([&of_the_host]).filter(|to| answered(&load_within(lab, &hidden, to, 1, "new")) > 0).collect();
+        let reached = answering(lab, &hidden, &[world.as_slice(), &[of_the_host]].concat());
         assert!(reached.is_empty(), "{hidden:?} reaches {reached:?}");
         let _ = within(lab, &hidden, "busybox nslookup outside.example 169.254.1.53");
     }
