@@ -2,6 +2,7 @@
 //! started anew.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::Value;
 
@@ -50,4 +51,19 @@ pub fn processes(lab: &Lab, host: &str, word: &str) -> usize {
     // The brackets keep the search from finding itself.
     let found = lab.shell(host, &format!("grep -la '[{first}]{rest}' /proc/[0-9]*/cmdline 2>/dev/null")).out;
     found.lines().count()
+}
+
+/// How many processes of all hosts have a word in their command lines, at one look: one after the other, a process that ends and its
+/// successor elsewhere would both count. The word should be of this lab alone.
+#[must_use]
+pub fn processes_anywhere(word: &str) -> usize {
+    let has_word = |process: &fs::DirEntry| {
+        let words = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(word)
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter(|process| process.file_name().to_string_lossy().starts_with(|first: char| first.is_ascii_digit()))
+        .filter(has_word)
+        .count()
 }

@@ -19,7 +19,7 @@ pub mod traffic;
 pub mod wrk;
 
 pub use chance::Chance;
-pub use container::{Container, containers, processes, serving};
+pub use container::{Container, containers, processes, processes_anywhere, serving};
 pub use lab::{Answer, Lab};
 pub use report::Report;
 pub use wrk::Wrk;

@@ -1,6 +1,7 @@
 //! `bench lifecycle`: one replica at a time on this host: from the request to `Running` in the cluster's log (performance.md P4), and from
 //! a killed container process to its replacement there (P12). It looks at once whenever the cluster says that something changed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use super::{failed, kill};
 use crate::client::{Client, answer, request_id};
 use crate::connect::Host;
 use crate::failure::Failure;
+
+/// Between two looks for what is left of a service.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Flags of `bench lifecycle`.
 #[derive(Debug, Args)]
@@ -44,8 +48,7 @@ impl Lifecycle {
         for _ in 0..self.rounds {
             let name = format!("bench-{}", request_id());
             let measured = self.round(&client, &name).await;
-            let request = pb::RemoveServiceRequest { reference: name, request_id: request_id() };
-            answer(client.control().remove_service(request)).await?;
+            self.remove(&client, name).await?;
             let (create, replace) = measured?;
             created.push(create);
             replaced.push(replace);
@@ -79,6 +82,21 @@ impl Lifecycle {
             mode: ServiceMode::Replicated { replicas: 1 },
             ..ServiceSpec::default()
         }
+    }
+
+    /// Until nothing of it is left: what is cleaned up is not the next round's affair.
+    async fn remove(&self, client: &Client, name: String) -> Result<(), Failure> {
+        let tasks = client.tasks(pb::ListTasksRequest { service: name.clone(), ..Default::default() }).await?;
+        let tasks: BTreeSet<TaskId> = tasks.iter().map(|view| view.task.id).collect();
+        let begun = Instant::now();
+        answer(client.control().remove_service(pb::RemoveServiceRequest { reference: name, request_id: request_id() })).await?;
+        while client.tasks(pb::ListTasksRequest::default()).await?.iter().any(|view| tasks.contains(&view.task.id)) {
+            if begun.elapsed() > self.patience {
+                return Err(failed(format!("tasks of a removed service are still there after {:?}", self.patience)));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
     }
 
     /// The replica that runs, when it is another one than `before`.
