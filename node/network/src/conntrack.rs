@@ -14,6 +14,12 @@ const GET_STATISTICS: u16 = (1 << 8) | 5;
 const ENTRIES: u16 = 1;
 const TUPLE_ORIG: u16 = 1;
 const TUPLE_REPLY: u16 = 2;
+const PROTOCOL_INFO: u16 = 4;
+/// Within it, of TCP, and within that.
+const TCP_INFO: u16 = 1;
+const TCP_STATE: u16 = 1;
+/// `TIME_WAIT` and `CLOSE`: the states of TCP connections that have ended.
+const ENDED: [u8; 2] = [7, 8];
 const ID: u16 = 12;
 const ZONE: u16 = 18;
 const FILTER: u16 = 25;
@@ -33,7 +39,7 @@ const MOST: usize = 20_000;
 /// Which connections of an address are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// All that begin or end there.
+    /// All that begin or end there and go on.
     All,
     /// UDP flows that were led there from another address: of a service, or a published port.
     LedByUdp,
@@ -86,6 +92,10 @@ struct Connection {
     /// Who answers.
     answers: Ipv4Addr,
     protocol: u8,
+    /// Whether it is one of TCP that has ended. Such an entry is left to its timeout. The same client may open a connection anew from the same
+    /// port at any time: the kernel then puts a new entry in the place of the old one, often with the same id, since it has the same address
+    /// in memory. To delete the old one, looked up a moment ago, would delete that.
+    has_ended: bool,
     /// The attributes that name it.
     name: Vec<u8>,
 }
@@ -95,17 +105,54 @@ impl Connection {
         let (orig, reply) = (find(body, TUPLE_ORIG)?, find(body, TUPLE_REPLY)?);
         let address = |tuple, side| Some(Ipv4Addr::from(<[u8; 4]>::try_from(find(find(tuple, TUPLE_IP)?, side)?).ok()?));
         let protocol = *find(find(orig, TUPLE_PROTO)?, PROTO_NUM)?.first()?;
+        let info = find(body, PROTOCOL_INFO).and_then(|info| find(find(info, TCP_INFO)?, TCP_STATE));
+        let has_ended = info.and_then(<[u8]>::first).is_some_and(|state| ENDED.contains(state));
         let mut name = attribute(TUPLE_ORIG | 0x8000, orig);
         name.extend([ID, ZONE].into_iter().filter_map(|kind| Some(attribute(kind, find(body, kind)?))).flatten());
         let (source, destination, answers) = (address(orig, IP_SRC)?, address(orig, IP_DST)?, address(reply, IP_SRC)?);
-        Some(Self { source, destination, answers, protocol, name })
+        Some(Self { source, destination, answers, protocol, has_ended, name })
     }
 
     fn is_meant(&self, addresses: &BTreeSet<Ipv4Addr>, which: Which) -> bool {
         let answered = addresses.contains(&self.answers);
         match which {
-            Which::All => answered || addresses.contains(&self.source),
+            Which::All => !self.has_ended && (answered || addresses.contains(&self.source)),
             Which::LedByUdp => answered && self.protocol == UDP && self.destination != self.answers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel tells of a connection that was led to a container.
+    fn told(state: Option<u8>) -> Vec<u8> {
+        let tuple = |kind, from: [u8; 4], to: [u8; 4], protocol| {
+            let address = nested(TUPLE_IP, &[attribute(IP_SRC, &from), attribute(IP_DST, &to)]);
+            nested(kind, &[address, nested(TUPLE_PROTO, &[attribute(PROTO_NUM, &[protocol])])])
+        };
+        let protocol = if state.is_some() { 6 } else { UDP };
+        let (client, host, container) = ([192, 0, 2, 9], [192, 0, 2, 1], [10, 196, 1, 3]);
+        let state = state.map(|state| nested(PROTOCOL_INFO, &[nested(TCP_INFO, &[attribute(TCP_STATE, &[state])])]));
+        let tuples = [tuple(TUPLE_ORIG, client, host, protocol), tuple(TUPLE_REPLY, container, client, protocol)];
+        [tuples.concat(), state.unwrap_or_default(), attribute(ID, &[1, 2, 3, 4])].concat()
+    }
+
+    fn is_meant(state: Option<u8>, which: Which) -> bool {
+        Connection::read(&told(state)).unwrap().is_meant(&BTreeSet::from([Ipv4Addr::new(10, 196, 1, 3)]), which)
+    }
+
+    #[test]
+    fn connections_that_go_on_are_forgotten_and_those_that_have_ended_are_left() {
+        // SYN_SENT to LAST_ACK, then TIME_WAIT and CLOSE.
+        assert!((1..=6).all(|state| is_meant(Some(state), Which::All)));
+        assert!((7..=8).all(|state| !is_meant(Some(state), Which::All)));
+        assert!(is_meant(None, Which::All));
+    }
+
+    #[test]
+    fn of_those_that_were_led_only_udp_is_forgotten() {
+        assert!(is_meant(None, Which::LedByUdp) && !is_meant(Some(3), Which::LedByUdp));
     }
 }

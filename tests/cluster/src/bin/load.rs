@@ -132,10 +132,12 @@ fn work(address: SocketAddr, way: Way, wait: impl Fn(), left: &AtomicU64, stop: 
                 connection.iter_mut().for_each(|open| container.clone_into(&mut open.container));
             }
             Err(error) => {
-                connection = None;
+                // With it the connection is found in the hosts' tables.
+                let port = connection.take().and_then(|open: Open| open.reader.get_ref().local_addr().ok()).map(|address| address.port());
+                let (failed_ms, error) = (unix_ms(), error.to_string());
                 count
                     .failures
-                    .push(json!({ "asked_ms": asked_ms, "failed_ms": unix_ms(), "container": container, "error": error.to_string() }));
+                    .push(json!({ "asked_ms": asked_ms, "failed_ms": failed_ms, "container": container, "port": port, "error": error }));
             }
         }
         wait();
