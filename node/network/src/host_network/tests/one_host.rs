@@ -133,6 +133,31 @@ fn a_namespace_ends_with_its_attachment() {
     until("the namespace ends", || !machine.place.sh("ip -o link").contains("probed"));
 }
 
+/// One that the same client opens anew would else be deleted in its place.
+#[test]
+fn of_a_containers_connections_those_that_have_ended_are_left_to_the_kernel() {
+    let (machine, dir) = (machine(), Dir::new());
+    let (task, path) = (TaskId::from_bits(1), dir.path().to_owned());
+    let (network, attachment) = machine.run(async move {
+        let network = open(&path).await;
+        let attachment = network.attach(task, &[address(3)], &[port(0, PublishMode::Host)]).await.unwrap();
+        (network, attachment)
+    });
+    let published = attachment.ports[0].published;
+    let server = Place::at(&attachment.netns).serve("it", 80);
+    assert!(machine.place.ask((HOST, published)).is_some(), "closed on both sides");
+    let half_open = machine.place.within(move || TcpStream::connect((HOST, published)).unwrap());
+    let table = || machine.place.sh("grep 10.196.1.3 /proc/net/nf_conntrack || true");
+    until("the server has closed its side", || table().contains("CLOSE_WAIT"));
+    drop(server);
+    let ended = network.clone();
+    machine.run(async move { ended.detach(task).await.unwrap() });
+    until("what goes on is forgotten", || !table().contains("CLOSE_WAIT"));
+    assert!(table().contains("TIME_WAIT"), "{}", table());
+    drop(half_open);
+    machine.run(async move { network.close().await });
+}
+
 #[test]
 fn an_address_is_nobodys_until_its_connections_are_forgotten() {
     let (machine, dir) = (machine(), Dir::new());
