@@ -5,6 +5,7 @@
 #![expect(clippy::print_stderr, reason = "figures are printed, for people")]
 
 use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cluster_lab::{Chance, Lab, Wrk, traffic};
@@ -46,9 +47,17 @@ fn update_status(lab: &Lab, host: &str) -> Option<Value> {
     Some(lab.list(host, &["service", "inspect", "web"]).pop()?["UpdateStatus"].clone())
 }
 
+/// Taken by each test: of clients of which none may notice anything, those of two labs at once would leave too little of the machine.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A server that listens elsewhere starts, but is never healthy.
 #[test]
 fn an_update_that_fails_its_health_check_rolls_back_and_no_client_notices() {
+    let _alone = alone();
     let hosts = ["m1", "w1", "w2"];
     let lab = Lab::cluster_beside(&["m1"], &["w1", "w2"], &["client"]);
     let checks = ["--health-start-period", "1s", "--health-interval", "500ms", "--health-retries", "2"];
@@ -86,6 +95,7 @@ fn watch_update(lab: &Lab, host: &str, replicas: usize, parallelism: usize) {
 
 #[test]
 fn leaders_die_in_mid_update_and_it_ends_as_it_should() {
+    let _alone = alone();
     let managers = ["m1", "m2", "m3"];
     let mut lab = Lab::cluster_beside(&managers, &["w1", "w2"], &["client"]);
     serve(
@@ -120,6 +130,7 @@ fn leaders_die_in_mid_update_and_it_ends_as_it_should() {
 
 #[test]
 fn a_drained_host_moves_its_tasks_one_by_one_and_no_client_notices() {
+    let _alone = alone();
     let lab = Lab::cluster_beside(&["m1"], &["w1", "w2", "w3"], &["client"]);
     serve(&lab, &["m1", "w1", "w2", "w3"], 30, &["--constraint", "node.role==worker"]);
     let on = |host: &str| lab.running("m1", "web").iter().filter(|task| task["Node"] == host).count();
