@@ -39,8 +39,8 @@ const MOST: usize = 20_000;
 /// Which connections of an address are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// All that begin or end there and go on.
-    All,
+    /// All that begin or end there, but those that have ended.
+    Ongoing,
     /// UDP flows that were led there from another address: of a service, or a published port.
     LedByUdp,
 }
@@ -116,7 +116,7 @@ impl Connection {
     fn is_meant(&self, addresses: &BTreeSet<Ipv4Addr>, which: Which) -> bool {
         let answered = addresses.contains(&self.answers);
         match which {
-            Which::All => !self.has_ended && (answered || addresses.contains(&self.source)),
+            Which::Ongoing => !self.has_ended && (answered || addresses.contains(&self.source)),
             Which::LedByUdp => answered && self.protocol == UDP && self.destination != self.answers,
         }
     }
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn connections_that_go_on_are_forgotten_and_those_that_have_ended_are_left() {
         // SYN_SENT to LAST_ACK, then TIME_WAIT and CLOSE.
-        assert!((1..=6).all(|state| is_meant(Some(state), Which::All)));
-        assert!((7..=8).all(|state| !is_meant(Some(state), Which::All)));
-        assert!(is_meant(None, Which::All));
+        assert!((1..=6).all(|state| is_meant(Some(state), Which::Ongoing)));
+        assert!((7..=8).all(|state| !is_meant(Some(state), Which::Ongoing)));
+        assert!(is_meant(None, Which::Ongoing));
     }
 
     #[test]

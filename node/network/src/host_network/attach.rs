@@ -63,7 +63,7 @@ impl HostNetwork {
         tokio::spawn(async move {
             let _turn = network.shared.forgetting.lock().await;
             let gone: BTreeSet<Ipv4Addr> = network.leaving().keys().copied().collect();
-            network.forget_connections(gone.clone(), Which::All).await;
+            network.forget_connections(gone.clone(), Which::Ongoing).await;
             network.leaving().retain(|address, _| !gone.contains(address));
             network.shared.moved.notify_waiters();
         });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cluster_decide::liveness::Presence;
 use cluster_decide::{Dirty, constraint, network_view, pass};
 use cluster_state::{Holder, View};
-use cluster_types::{Availability, Node, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState, ViewItem, ViewItems};
+use cluster_types::{Availability, Node, NodeId, RestartCondition, Service, ServiceMode, Task, TaskId, TaskState, ViewItem, ViewItems};
 
 use super::Found;
 use crate::manager::Manager;
@@ -60,7 +60,7 @@ fn as_wanted(view: &View, service: &Service) -> Found {
     let name = &service.spec.name;
     let held = service.update.as_ref().is_some_and(|update| !update.state.is_completed());
     let wanted: Vec<&Arc<Task>> = view.tasks_of_service(service.id).filter(|task| task.is_wanted()).collect();
-    let places: BTreeSet<_> = wanted.iter().map(|task| (task.slot, task.node.filter(|_| task.slot == 0))).collect();
+    let places: BTreeSet<_> = wanted.iter().map(|task| place(task)).collect();
     let fits = |node: &&Arc<Node>| constraint::unmet(node, &service.spec.task.placement.constraints).is_none();
     let expected = match service.spec.mode {
         ServiceMode::Replicated { replicas } => usize::try_from(replicas).unwrap_or(usize::MAX)..=usize::try_from(replicas).unwrap_or(0),
@@ -81,6 +81,16 @@ fn as_wanted(view: &View, service: &Service) -> Found {
         return Err(format!("service {name} has {} tasks in {} places: {words}", wanted.len(), places.len()));
     }
     wanted.into_iter().filter(|task| !is_closed(view, task)).try_for_each(|task| as_it_should(service, task, held))
+}
+
+/// A slot, or the node of a global service's task.
+fn place(task: &Task) -> (u64, Option<NodeId>) {
+    (task.slot, task.node.filter(|_| task.slot == 0))
+}
+
+/// Whether a task has no node, or none that lets it in, and says why.
+fn waits(task: &Task) -> bool {
+    task.status.state < TaskState::Assigned && task.status.error.is_some()
 }
 
 fn in_words(view: &View, task: &Task) -> String {
@@ -104,22 +114,19 @@ fn job(service: &Service, wanted: &[&Arc<Task>], most: u64) -> Found {
 
 /// A replacement that finds no room: the task that it is to replace stays, on a node that is drained, until there is some.
 fn finds_no_room(view: &View, task: &Task, wanted: &[&Arc<Task>]) -> bool {
-    let waits = task.status.state < TaskState::Assigned && task.status.error.is_some();
     let leaves = |other: &Task| {
         let node = other.node.and_then(|node| view.node(node));
         other.relocate || node.is_some_and(|node| node.spec.availability == Availability::Drain)
     };
-    waits && wanted.iter().any(|other| other.id != task.id && other.slot == task.slot && leaves(other))
+    waits(task) && wanted.iter().any(|other| other.id != task.id && other.slot == task.slot && leaves(other))
 }
 
 /// A place that an update went on without, such as one of a node that was paused meanwhile: its new task waits beside the old one, which
 /// serves until that starts.
 fn is_given_up(service: &Service, task: &Task, wanted: &[&Arc<Task>]) -> bool {
     let gave_up = service.update.as_ref().is_some_and(|update| task.meta.created < update.given_up);
-    let waits = task.status.state < TaskState::Assigned && task.status.error.is_some();
-    let place = |task: &Task| (task.slot, task.node.filter(|_| task.slot == 0));
     let serves = |other: &Task| place(other) == place(task) && other.spec_version < task.spec_version && other.status.is_serving();
-    gave_up && waits && wanted.iter().any(|other| serves(other))
+    gave_up && waits(task) && wanted.iter().any(|other| serves(other))
 }
 
 /// On a node that is paused, a task of a global service that ended has no successor before the node takes tasks again.
@@ -131,11 +138,10 @@ fn is_closed(view: &View, task: &Task) -> bool {
 fn as_it_should(service: &Service, task: &Task, held: bool) -> Found {
     let state = task.status.state;
     let policy = &service.spec.task.restart;
-    let waits = state < TaskState::Assigned && task.status.error.is_some();
     let is_over = state.is_terminal() && (policy.condition != RestartCondition::Any || policy.max_attempts > 0 || held);
     let loops = service.spec.task.container.image.starts_with("done") || task.failures > 0;
     let is_coming = loops && (state.is_terminal() || task.not_before.is_some());
-    if state == TaskState::Running || waits || is_over || is_coming || (held && task.desired == cluster_types::DesiredState::Ready) {
+    if state == TaskState::Running || waits(task) || is_over || is_coming || (held && task.desired == cluster_types::DesiredState::Ready) {
         return Ok(());
     }
     Err(format!("task {} of {} is {state}, wanted {}", task.id.short(), service.spec.name, task.desired))

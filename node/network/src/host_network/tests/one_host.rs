@@ -59,16 +59,22 @@ async fn open(dir: &Path) -> HostNetwork {
     network
 }
 
+/// A host network that has given a task an address, and ports.
+fn attached(machine: &Machine, dir: &Dir, task: TaskId, ports: Vec<PublishedPort>) -> (HostNetwork, Attachment) {
+    let path = dir.path().to_owned();
+    machine.run(async move {
+        let network = open(&path).await;
+        let attachment = network.attach(task, &[address(3)], &ports).await.unwrap();
+        (network, attachment)
+    })
+}
+
 #[test]
 fn a_container_answers_at_its_address_and_at_its_published_port() {
-    let (machine, dir) = (machine(), Dir::new());
-    let (task, path) = (TaskId::from_bits(1), dir.path().to_owned());
-    let (network, attachment) = machine.run(async move {
-        let network = open(&path).await;
-        let attachment = network.attach(task, &[address(3)], &[port(0, PublishMode::Host)]).await.unwrap();
-        assert_eq!(network.attach(task, &[address(3)], &[]).await.unwrap(), attachment);
-        (network, attachment)
-    });
+    let (machine, dir, task) = (machine(), Dir::new(), TaskId::from_bits(1));
+    let (network, attachment) = attached(&machine, &dir, task, vec![port(0, PublishMode::Host)]);
+    let again = network.clone();
+    assert_eq!(machine.run(async move { again.attach(task, &[address(3)], &[]).await.unwrap() }), attachment);
     assert_eq!(network.asker(address(3).address), Some(Asker { task, networks: vec![address(3).network] }));
     let server = Place::at(&attachment.netns).serve("it", 80);
     let published = attachment.ports[0].published;
@@ -116,13 +122,8 @@ fn what_an_earlier_life_gave_is_taken_over_and_what_nobody_owns_goes() {
 
 #[test]
 fn a_namespace_ends_with_its_attachment() {
-    let (machine, dir) = (machine(), Dir::new());
-    let (task, path) = (TaskId::from_bits(1), dir.path().to_owned());
-    let (network, attachment) = machine.run(async move {
-        let network = open(&path).await;
-        let attachment = network.attach(task, &[address(3)], &[]).await.unwrap();
-        (network, attachment)
-    });
+    let (machine, dir, task) = (machine(), Dir::new(), TaskId::from_bits(1));
+    let (network, attachment) = attached(&machine, &dir, task, Vec::new());
     // A link whose other end is inside lives exactly as long as the namespace.
     Place::at(&attachment.netns).sh(&format!("ip link add probe type veth peer name probed netns {}", machine.place.path()));
     assert!(machine.place.sh("ip -o link").contains("probed"));
@@ -136,13 +137,8 @@ fn a_namespace_ends_with_its_attachment() {
 /// One that the same client opens anew would else be deleted in its place.
 #[test]
 fn of_a_containers_connections_those_that_have_ended_are_left_to_the_kernel() {
-    let (machine, dir) = (machine(), Dir::new());
-    let (task, path) = (TaskId::from_bits(1), dir.path().to_owned());
-    let (network, attachment) = machine.run(async move {
-        let network = open(&path).await;
-        let attachment = network.attach(task, &[address(3)], &[port(0, PublishMode::Host)]).await.unwrap();
-        (network, attachment)
-    });
+    let (machine, dir, task) = (machine(), Dir::new(), TaskId::from_bits(1));
+    let (network, attachment) = attached(&machine, &dir, task, vec![port(0, PublishMode::Host)]);
     let published = attachment.ports[0].published;
     let server = Place::at(&attachment.netns).serve("it", 80);
     assert!(machine.place.ask((HOST, published)).is_some(), "closed on both sides");
